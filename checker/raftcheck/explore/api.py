@@ -1,0 +1,117 @@
+"""`explore`: one call for all engines."""
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, get_args
+
+from raftcheck.explore.covering import CoveringSearch
+from raftcheck.explore.limits import Limits, peak_memory
+from raftcheck.explore.reference import ReferenceSearch
+from raftcheck.explore.result import Counterexample, Progress, PropertyResult, Result, Verdict, VerificationError
+from raftcheck.model import ModelError, Property, System
+
+Mode = Literal["covering", "exact", "reference"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+def explore(
+    system: System,
+    properties: Sequence[Property],
+    *,
+    mode: Mode = "covering",
+    symmetry: bool = True,
+    max_states: int | None = None,
+    max_depth: int | None = None,
+    max_seconds: float | None = None,
+    max_memory: int | None = None,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    bounds: dict[str, Any] | None = None,
+) -> Result:
+    """Explore every behaviour of a system and tell whether the properties are true of all of them.
+
+    Mode "covering" keeps only maximal networks, which is exact for safety on LOSSY_DUPLICATING networks;
+    with `symmetry` it also explores states that differ only in names once, if the system has a `relabel`.
+    Mode "reference" visits every state in the most obvious way, always without symmetry, and finds shortest
+    counterexamples. Mode "exact" is not built yet. `workers` changes nothing yet. What the limits mean is told
+    in `raftcheck.explore.limits`. `progress` is called a few times a second. `bounds` is what the model says
+    of its own limits; it is handed on to the result.
+
+    Raises ModelError for a request that cannot be answered. Ctrl-C ends the exploration with the verdict
+    "inconclusive" and the figures reached.
+    """
+    if mode not in MODES:
+        raise ModelError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+    if not isinstance(symmetry, bool) or (workers is not None and workers < 1):
+        raise ModelError(f"symmetry must be True or False and workers at least 1, not {symmetry!r} and {workers!r}")
+    names = [checked.name for checked in properties]
+    if len(set(names)) != len(names):
+        raise ModelError(f"two properties have the same name: {', '.join(sorted(names))}")
+    limits = Limits(max_states, max_depth, max_seconds, max_memory)
+    search: CoveringSearch | ReferenceSearch
+    if mode == "covering":
+        search = CoveringSearch(system, properties, limits, progress, symmetry)
+    elif mode == "reference":
+        search = ReferenceSearch(system, properties, limits, progress)
+    else:
+        raise ModelError(f'mode "{mode}" is not built yet; use "covering" or "reference"')
+    with without_garbage_collection():
+        search.run()
+    return _result(search, mode, bounds or {})
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Suspend the collection of reference cycles: explorers make none, and millions of objects to look through."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _result(search: CoveringSearch | ReferenceSearch, mode: Mode, bounds: dict[str, Any]) -> Result:
+    found = search.counterexample
+    complete = search.visited_all and search.limit is None
+    properties = search.monitor.results(found.property if found else None, complete)
+    return Result(
+        verdict=_verdict(found, complete, properties),
+        mode=mode,
+        complete=complete,
+        limit=search.limit,
+        states=search.states,
+        transitions=search.transitions,
+        depth=search.depth,
+        local_states=search.local_states,
+        local_transitions=search.semantics.local_transitions,
+        local_tuples=search.local_tuples,
+        seconds=search.watch.seconds,
+        peak_memory=peak_memory(),
+        symmetry=isinstance(search, CoveringSearch) and search.symmetry.is_used,
+        properties=properties,
+        counterexample=found,
+        bounds=bounds,
+    )
+
+
+def _verdict(found: Counterexample | None, complete: bool, properties: tuple[PropertyResult, ...]) -> Verdict:
+    if found:
+        return "violated"
+    if not complete:
+        return "inconclusive"
+    return "vacuous" if any(checked.status == "missing" for checked in properties) else "holds"
+
+
+def assert_holds(result: Result) -> None:
+    """Raise VerificationError unless the verdict is "holds": for use in tests of your own.
+
+    An exploration that was cut short, or that lacks a witness, does not pass.
+    """
+    if result.verdict != "holds":
+        faults = [f"{p.name}: {p.status}" for p in result.properties if p.status != "holds"]
+        raise VerificationError(
+            f"{result.verdict} after {result.states} states (limit: {result.limit}); {'; '.join(faults)}"
+        )

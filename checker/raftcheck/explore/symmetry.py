@@ -1,0 +1,119 @@
+"""Renaming processes: states that differ only in which process is which are explored once."""
+
+from itertools import permutations
+from typing import NamedTuple
+
+from raftcheck.explore.interning import Interner
+from raftcheck.model import Deliver, Envelope, ModelError, Send, Step, System, Value
+
+Permutation = tuple[int, ...]
+"""The process with pid i is renamed to permutation[i]."""
+
+REMEDY = (
+    "but relabel declares the processes interchangeable: give the system no relabel, or explore with symmetry=False"
+)
+
+ALL_UP_TO = 4
+"""Up to so many processes, everything that must not depend on names is verified under every renaming."""
+
+
+def compose(second: Permutation, first: Permutation) -> Permutation:
+    """Return the renaming that does `first`, then `second`."""
+    return tuple(second[pid] for pid in first)
+
+
+def inverse(permutation: Permutation) -> Permutation:
+    """Return the renaming that undoes this one."""
+    return tuple(permutation.index(pid) for pid in range(len(permutation)))
+
+
+class Symmetry:
+    """All renamings of a system's processes; without `system.relabel`, or when not wanted, only the identity.
+
+    The identity is number 0 in `permutations`. `probes` are the renamings under which claims of symmetry are
+    verified: all of them for small systems, else two that generate all.
+    """
+
+    def __init__(self, system: System, wanted: bool) -> None:
+        count = len(system.processes)
+        identity = tuple(range(count))
+        self._relabel = system.relabel
+        self.is_used = wanted and system.relabel is not None and count > 1
+        self.permutations: list[Permutation] = list(permutations(identity)) if self.is_used else [identity]
+        self.probes = self.permutations[1:]
+        if self.is_used and count > ALL_UP_TO:
+            self.probes = [(1, 0, *identity[2:]), (*identity[1:], 0)]
+
+    def value(self, value: Value, permutation: Permutation) -> Value:
+        """Rename the processes in a state, input, message or ghost."""
+        if self._relabel is None:
+            return value
+        if isinstance(value, Deliver):
+            return Deliver(permutation[value.sender], self._relabel(value.message, permutation))
+        renamed: Value = self._relabel(value, permutation)
+        return renamed
+
+    def envelope(self, envelope: Envelope, permutation: Permutation) -> Envelope:
+        """Rename the processes in a message under way."""
+        to, sender, message = envelope
+        return Envelope(permutation[to], permutation[sender], self.value(message, permutation))
+
+    def processes(self, processes: tuple[Value, ...], permutation: Permutation) -> tuple[Value, ...]:
+        """Rename the processes: the state of pid i becomes that of pid permutation[i]."""
+        renamed = [processes[0]] * len(processes)
+        for pid, local in enumerate(processes):
+            renamed[permutation[pid]] = self.value(local, permutation)
+        return tuple(renamed)
+
+    def orbit_size(self, stabiliser: int) -> int:
+        """Return how many states are renamings of one that `stabiliser` permutations leave as it is."""
+        return len(self.permutations) // stabiliser
+
+    def verify_initial(self, processes: tuple[Value, ...], ghost: Value) -> None:
+        """Raise ModelError unless the initial state is the same under every renaming."""
+        for permutation in self.probes:
+            if (self.processes(processes, permutation), self.value(ghost, permutation)) != (processes, ghost):
+                raise ModelError(f"the processes start differently; {REMEDY}")
+
+    def verify_inputs(self, system: System, pid: int, local: Value, inputs: tuple[Value, ...]) -> None:
+        """Raise ModelError unless a renamed process has the same inputs, renamed."""
+        for permutation in self.probes:
+            renamed = frozenset(system.processes[permutation[pid]].inputs(self.value(local, permutation)))
+            if renamed != {self.value(input, permutation) for input in inputs}:
+                raise ModelError(f"process {pid} in {local!r} has other inputs than its renamings; {REMEDY}")
+
+    def verify_move(self, system: System, moved: "Moved") -> None:
+        """Raise ModelError unless a renamed process and scenario do, renamed, what these did."""
+        pid, before, input, ghost, step, ghost_after = moved
+        for permutation in self.probes:
+            to, local, given = permutation[pid], self.value(before, permutation), self.value(input, permutation)
+            renamed = system.processes[to].step(local, given)
+            if _comparable(renamed) != _comparable(self._step(step, permutation)):
+                raise ModelError(f"process {pid} in {before!r} does with {input!r} other than its renamings; {REMEDY}")
+            if renamed is None or system.scenario is None:
+                continue
+            observed = system.scenario.observe(self.value(ghost, permutation), to, local, given, renamed)
+            if observed != (None if ghost_after is None else self.value(ghost_after, permutation)):
+                raise ModelError(f"the scenario tells process {pid} from others after {input!r}; {REMEDY}")
+
+    def _step(self, step: Step | None, permutation: Permutation) -> Step | None:
+        if step is None:
+            return None
+        sends = tuple(Send(permutation[to], self.value(message, permutation)) for to, message in step.sends)
+        return Step(self.value(step.state, permutation), sends)
+
+
+class Moved(NamedTuple):
+    """A process's step and what the scenario made of it."""
+
+    pid: int
+    before: Value
+    input: Value
+    ghost: Value
+    step: Step | None
+    ghost_after: Value | None
+
+
+def _comparable(step: Step | None) -> tuple[Value, frozenset[Send]] | None:
+    """Return what of a step counts on a network that is a set."""
+    return None if step is None else (step.state, frozenset(step.sends))

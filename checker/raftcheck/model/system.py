@@ -1,0 +1,51 @@
+"""A system: processes, the network between them, and a scenario that watches and limits them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from raftcheck.model.network import Network
+from raftcheck.model.process import Process, Step, Value
+
+
+class ModelError(Exception):
+    """The model or the request cannot be checked as it is; the text says what is wrong and what to do."""
+
+
+class Scenario(Protocol):
+    """A deterministic observer of all steps. Its ghost is part of the global state; it may forbid steps.
+
+    Budgets (at most two crashes) and history (what was ever acknowledged) are kept here.
+    """
+
+    @property
+    def initial(self) -> Value:
+        """The ghost before the first step."""
+
+    def observe(self, ghost: Any, pid: int, before: Any, input: Any, step: Step) -> Value | None:
+        """Return the ghost after the step, or None if this scenario does not allow the step."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A closed system of processes; pids are the positions in `processes`.
+
+    `lossy` says whether UNORDERED and ORDERED networks may drop messages (an ORDERED network drops the head
+    of a queue: a loss further back is the same loss, later). LOSSY_DUPLICATING always may.
+
+    `relabel(value, permutation)` renames the pids in a state, input, message or ghost: pid i becomes
+    permutation[i]. Giving it declares the processes interchangeable, so that the checker may explore states
+    up to renaming.
+    """
+
+    processes: Sequence[Process]
+    network: Network = Network.LOSSY_DUPLICATING
+    lossy: bool = True
+    scenario: Scenario | None = None
+    relabel: Callable[[Any, tuple[int, ...]], Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.processes:
+            raise ModelError("a system needs at least one process")
+        if not isinstance(self.network, Network):
+            raise ModelError(f"network must be one of {', '.join(map(str, Network))}, not {self.network!r}")

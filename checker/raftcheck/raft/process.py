@@ -1,0 +1,125 @@
+"""The implementation as a process of the checker: the very `step` that runs in a real server, and its disk.
+
+The disk changes only as the step's Persist outputs say, and a restarted server knows only its disk. So the
+checker also checks that the core persists what it must, in the right order.
+"""
+
+from collections.abc import Iterable
+
+from raftcheck.model import Deliver, Send, Step
+from raftcheck.raft.bounds import Bounds
+from raftimpl import step as core
+from raftimpl.cluster import Cluster
+from raftimpl.messages import Message
+from raftimpl.raft import step as raft_step
+from raftimpl.relabel import Permutation, relabel_disk, relabel_server
+from raftimpl.rules import persisted
+from raftimpl.state import DurableState, Role, ServerState
+from raftimpl.values import Value
+
+
+class Node(Value, frozen=True):
+    """A server and its disk. `crash_after`: it will crash in its next step, after so many outputs."""
+
+    server: ServerState
+    disk: DurableState
+    crash_after: int | None = None
+
+
+class Crash(Value, frozen=True, tag=True):
+    """The server crashes between two steps and restarts from its disk."""
+
+
+class CrashWithin(Value, frozen=True, tag=True):
+    """The server will crash within its next step, when it has carried out the first `outputs` outputs."""
+
+    outputs: int
+
+
+ModelInput = core.Input | Crash | CrashWithin
+
+
+class RaftProcess:
+    """One server of a cluster, within bounds. All pids share one object."""
+
+    def __init__(self, cluster: Cluster, bounds: Bounds) -> None:
+        self.cluster = cluster
+        self.bounds = bounds
+
+    def initial(self, pid: int) -> Node:
+        """Return a server that starts for the first time."""
+        return Node(self.cluster.start(pid), DurableState())
+
+    def inputs(self, node: Node) -> Iterable[ModelInput]:
+        """Yield what time and clients may do. How often they may is for the scenario to say."""
+        server, bounds = node.server, self.bounds
+        leads = server.role is Role.LEADER
+        if not leads and server.current_term < bounds.terms:
+            yield core.ElectionTimeout()
+        if leads and bounds.heartbeats:
+            yield core.HeartbeatTimeout()
+        if leads or (bounds.forwarding and server.leader_id is not None):
+            for number in range(1, bounds.entries + 1):
+                yield core.ClientRequest(command(number))
+            for number in range(1, bounds.reads + 1):
+                yield core.ReadRequest(number)
+        if bounds.crashes:
+            yield Crash()
+            if bounds.torn_steps and node.crash_after is None:
+                yield from (CrashWithin(1), CrashWithin(2))
+
+    def step(self, node: Node, input: ModelInput | Deliver) -> Step | None:
+        """Execute one step of the core and carry out its outputs."""
+        if isinstance(input, Crash):
+            return self._restart(node.server.id, node.disk)
+        if isinstance(input, CrashWithin):
+            return Step(Node(node.server, node.disk, input.outputs))
+        if isinstance(input, Deliver):
+            message: Message = input.message  # type: ignore[assignment]
+            input = core.Receive(input.sender, message)
+        server, outputs = raft_step(self.cluster, node.server, input)
+        if node.crash_after is not None:
+            return self._torn_step(node, server, outputs)
+        return Step(Node(server, disk_after(node.disk, outputs)), sends_of(outputs), outputs)
+
+    def _torn_step(self, node: Node, server: ServerState, outputs: tuple[core.Output, ...]) -> Step | None:
+        """Carry out only the first outputs, then crash.
+
+        Not enabled if the disk is then as before the step and nothing was sent, or as after the step: that is
+        a crash before the step, or one after it that lost some of its messages.
+        """
+        done = outputs[: node.crash_after]
+        disk = disk_after(node.disk, done)
+        before = disk == node.disk and not sends_of(done)
+        if before or disk == disk_after(node.disk, outputs):
+            return None
+        restarted = self._restart(server.id, disk)
+        return Step(restarted.state, sends_of(done), done)
+
+    def _restart(self, server: int, disk: DurableState) -> Step:
+        return Step(Node(self.cluster.start(server, disk), disk))
+
+
+def command(number: int) -> bytes:
+    """Return the command of the client's request with that number."""
+    return b"w%d" % number
+
+
+def disk_after(disk: DurableState, outputs: tuple[core.Output, ...]) -> DurableState:
+    """Return what is on disk when the outputs are carried out."""
+    for output in outputs:
+        if isinstance(output, core.Persist):
+            disk = persisted(disk, output)
+    return disk
+
+
+def sends_of(outputs: tuple[core.Output, ...]) -> tuple[Send, ...]:
+    """Return the messages among the outputs."""
+    return tuple(Send(output.to, output.message) for output in outputs if isinstance(output, core.Send))
+
+
+def relabel_node(node: Node, permutation: Permutation) -> Node:
+    """Return the node with every server id renamed."""
+    return Node(
+        relabel_server(node.server, permutation), relabel_disk(node.disk, permutation), node.crash_after
+    )

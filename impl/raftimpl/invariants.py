@@ -1,0 +1,80 @@
+"""What must be true of every single step, whatever happens around the server.
+
+The checker checks these on every step that it executes; whoever drives the core for real calls
+`require_invariants` and stops the server if one is broken.
+"""
+
+from collections.abc import Callable
+
+from raftimpl.errors import InvariantViolationError
+from raftimpl.state import Role, ServerState, durable
+from raftimpl.step import Persist, Step
+
+
+def terms_never_go_back(before: ServerState, step: Step) -> bool:
+    """current_term increases monotonically (Figure 2, State)."""
+    return step.state.current_term >= before.current_term
+
+
+def commit_index_never_goes_back(before: ServerState, step: Step) -> bool:
+    """commit_index increases monotonically while the server is up (Figure 2, State)."""
+    return step.state.commit_index >= before.commit_index
+
+
+def match_index_never_goes_back(before: ServerState, step: Step) -> bool:
+    """match_index increases monotonically while the server leads a term (Figure 2, State)."""
+    after = step.state
+    if not (leads(before) and leads(after) and before.current_term == after.current_term):
+        return True
+    return all(old <= new for old, new in zip(before.match_index, after.match_index, strict=True))
+
+
+def one_vote_a_term(before: ServerState, step: Step) -> bool:
+    """A vote, once given, stays for the term (section 5.2)."""
+    after = step.state
+    return (
+        before.current_term != after.current_term
+        or before.voted_for is None
+        or before.voted_for == after.voted_for
+    )
+
+
+def leader_append_only(before: ServerState, step: Step) -> bool:
+    """A leader never overwrites or deletes entries in its log, it only appends (section 5.3)."""
+    return not leads(step.state) or not leads(before) or step.state.log[: len(before.log)] == before.log
+
+
+def committed_entries_stay(before: ServerState, step: Step) -> bool:
+    """Entries up to commit_index are in the log and never change there (section 5.4)."""
+    committed = before.log[: before.commit_index]
+    return step.state.log[: before.commit_index] == committed and step.state.commit_index <= len(step.state.log)
+
+
+def persist_first(before: ServerState, step: Step) -> bool:
+    """What changes durably is written at once and before anything else is done (Figure 2, State)."""
+    changed = durable(before) != durable(step.state)
+    writes = [isinstance(output, Persist) for output in step.outputs]
+    return writes == [changed and position == 0 for position in range(len(writes))] and any(writes) == changed
+
+
+def leads(state: ServerState) -> bool:
+    """Tell whether the server is a leader."""
+    return state.role is Role.LEADER
+
+
+INVARIANTS: dict[str, Callable[[ServerState, Step], bool]] = {
+    "Terms Never Go Back": terms_never_go_back,
+    "Commit Index Never Goes Back": commit_index_never_goes_back,
+    "Match Index Never Goes Back": match_index_never_goes_back,
+    "One Vote a Term": one_vote_a_term,
+    "Leader Append-Only": leader_append_only,
+    "Committed Entries Stay": committed_entries_stay,
+    "Persist First": persist_first,
+}
+
+
+def require_invariants(before: ServerState, step: Step) -> None:
+    """Raise InvariantViolationError, naming the invariant and the server, if the step breaks one."""
+    for name, holds in INVARIANTS.items():
+        if not holds(before, step):
+            raise InvariantViolationError(f"server {before.id} breaks {name!r}: {before!r} became {step.state!r}")

@@ -1,0 +1,1 @@
+"""What must be true: the specification that the implementation calls and the checker checks."""
