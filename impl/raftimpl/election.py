@@ -40,9 +40,7 @@ def request_vote(cluster: Cluster, state: ServerState, candidate: int, request: 
     return Effects(replace(state, voted_for=candidate), (response,), reset_election_timer=True)
 
 
-def request_vote_response(
-    cluster: Cluster, state: ServerState, voter: int, response: RequestVoteResponse
-) -> Effects:
+def request_vote_response(cluster: Cluster, state: ServerState, voter: int, response: RequestVoteResponse) -> Effects:
     """Count a vote."""
     if not cluster.rules.counts_vote(state, response):
         return Effects(state)

@@ -32,11 +32,7 @@ def match_index_never_goes_back(before: ServerState, step: Step) -> bool:
 def one_vote_a_term(before: ServerState, step: Step) -> bool:
     """A vote, once given, stays for the term (section 5.2)."""
     after = step.state
-    return (
-        before.current_term != after.current_term
-        or before.voted_for is None
-        or before.voted_for == after.voted_for
-    )
+    return before.current_term != after.current_term or before.voted_for is None or before.voted_for == after.voted_for
 
 
 def leader_append_only(before: ServerState, step: Step) -> bool:

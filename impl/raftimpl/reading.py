@@ -23,9 +23,7 @@ def read_request(cluster: Cluster, state: ServerState, request: ReadRequest) -> 
     return Effects(state, (Send(state.leader_id, ReadIndexRequest(state.current_term, request.request_id)),))
 
 
-def read_index_request(
-    cluster: Cluster, state: ServerState, origin: int, request: ReadIndexRequest
-) -> Effects:
+def read_index_request(cluster: Cluster, state: ServerState, origin: int, request: ReadIndexRequest) -> Effects:
     """Begin a read for a follower's client; if this server no longer leads, the question is lost."""
     if state.role is not Role.LEADER:
         return Effects(state)

@@ -65,9 +65,7 @@ def append_entries_response(
     return Effects(replicated.state, read_answers + replicated.sends)
 
 
-def entries_accepted(
-    cluster: Cluster, state: ServerState, follower: int, response: AppendEntriesResponse
-) -> Effects:
+def entries_accepted(cluster: Cluster, state: ServerState, follower: int, response: AppendEntriesResponse) -> Effects:
     """Advance match_index and next_index, and with them the commit index, which the followers learn at once."""
     known = state.match_index[follower]
     match_index = cluster.rules.advanced_match_index(known, response.index)
@@ -86,9 +84,7 @@ def entries_accepted(
     return Effects(leader)
 
 
-def entries_refused(
-    cluster: Cluster, state: ServerState, follower: int, response: AppendEntriesResponse
-) -> Effects:
+def entries_refused(cluster: Cluster, state: ServerState, follower: int, response: AppendEntriesResponse) -> Effects:
     """Back up next_index and try again, unless the refusal answers a request that is no longer the last.
 
     Nothing is refused for the log at index 0, so such a refusal speaks of the term alone: a follower in this

@@ -69,11 +69,7 @@ class Rules:
 
     def counts_vote(self, state: ServerState, response: RequestVoteResponse) -> bool:
         """A vote counts for a candidate in the term in which it was asked for (section 5.2)."""
-        return (
-            state.role is Role.CANDIDATE
-            and response.vote_granted
-            and response.term == state.current_term
-        )
+        return state.role is Role.CANDIDATE and response.vote_granted and response.term == state.current_term
 
     # Log replication (section 5.3)
 
@@ -168,9 +164,7 @@ class Rules:
 
     def restarted(self, server: int, disk: DurableState) -> ServerState:
         """A server after a crash: a follower with what it had persisted, everything else as at first (Figure 2)."""
-        return ServerState(
-            id=server, current_term=disk.current_term, voted_for=disk.voted_for, log=disk.log
-        )
+        return ServerState(id=server, current_term=disk.current_term, voted_for=disk.voted_for, log=disk.log)
 
 
 def persist_change(log: Log, after: ServerState) -> Persist:
@@ -184,6 +178,4 @@ def persist_change(log: Log, after: ServerState) -> Persist:
 
 def persisted(disk: DurableState, write: Persist) -> DurableState:
     """Return what is on disk after a write."""
-    return DurableState(
-        write.current_term, write.voted_for, disk.log[: write.first_index - 1] + write.entries
-    )
+    return DurableState(write.current_term, write.voted_for, disk.log[: write.first_index - 1] + write.entries)

@@ -82,4 +82,3 @@ FAULTS: dict[type, Callable[[Any], Iterator[str]]] = {
     AppendEntriesResponse: append_entries_response_faults,
     ReadIndexResponse: read_index_response_faults,
 }
-

@@ -76,7 +76,7 @@ def without_garbage_collection() -> Iterator[None]:
 def _result(search: CoveringSearch | ReferenceSearch, mode: Mode, bounds: dict[str, Any]) -> Result:
     found = search.counterexample
     complete = search.visited_all and search.limit is None
-    properties = search.monitor.results(found.property if found else None, complete)
+    properties = search.monitor.results(found.violated if found else None, complete)
     return Result(
         verdict=_verdict(found, complete, properties),
         mode=mode,

@@ -154,9 +154,7 @@ class CoveringSearch:
             if kept.network not in self._antichains[kept.configuration]:
                 continue
             if expanded % WATCH_EVERY == 0:
-                self.limit = self.watch.limit_reached(
-                    len(self._kept), self.transitions, self.depth, len(self._queue)
-                )
+                self.limit = self.watch.limit_reached(len(self._kept), self.transitions, self.depth, len(self._queue))
             if self.limits.max_states is not None and len(self._kept) > self.limits.max_states:
                 self.limit = f"max_states={self.limits.max_states}"
             if self.limit is not None:
@@ -188,9 +186,7 @@ class CoveringSearch:
 
     # Reaching a state: rename, saturate, compare with what is kept
 
-    def _reach_renamed(
-        self, configuration: Configuration, network: int, parent: int, event: Event, depth: int
-    ) -> None:
+    def _reach_renamed(self, configuration: Configuration, network: int, parent: int, event: Event, depth: int) -> None:
         canonical, renamings = self._canonical_of(configuration)
         renaming = renamings[0]
         permutation = self.symmetry.permutations[renaming]
@@ -235,7 +231,7 @@ class CoveringSearch:
         heapq.heappush(self._queue, (*self._priority(network, depth), number))
 
     def _priority(self, network: int, depth: int) -> tuple[int, int]:
-        """Larger networks first: they are likely to cover others."""
+        """Breadth first, for short counterexamples; then larger networks first, likely to cover others."""
         return depth, -network.bit_count()
 
     def _saturated(self, configuration: Configuration, network: int) -> int:
@@ -389,43 +385,29 @@ class CoveringSearch:
 
     def _found(self, name: str, number: int, event: Event | None) -> None:
         """Turn the way to a kept state, and a last event if that is at fault, into a short counterexample."""
-        events = self._events_to(number)
+        events, names = self._events_to(number)
         if event is not None:
-            events = self._with_last(events, number, event)
+            events = [*saturate(self.semantics, events), self._named(event, names)]
         found = shortened(self.semantics, self.monitor.properties, name, events)
         self.counterexample = counterexample(self.semantics, name, found)
         self.depth = len(found)
 
-    def _with_last(self, events: list[Event], number: int, event: Event) -> list[Event]:
-        events = saturate(self.semantics, events)
-        return [*events, self._named(event, self._names(number))]
+    def _events_to(self, number: int) -> tuple[list[Event], Permutation]:
+        """Return the concrete events that lead to a kept state, and the renaming from its names to theirs.
 
-    def _events_to(self, number: int) -> list[Event]:
-        """Return the concrete events that lead to a kept state: each step, and before it all that only sends."""
+        Before each step comes all that only sends, as the search has taken it for granted.
+        """
         path: list[Kept] = []
         while number >= 0:
             path.append(self._kept[number])
             number = path[-1].parent
-        path.reverse()
         events: list[Event] = []
         names = self.symmetry.permutations[0]
-        for kept in path[1:]:
-            assert kept.event is not None
-            events = saturate(self.semantics, events)
-            events.append(self._named(kept.event, names))
+        for kept in reversed(path):
+            if kept.event is not None:
+                events = [*saturate(self.semantics, events), self._named(kept.event, names)]
             names = compose(names, inverse(kept.permutation))
-        return events
-
-    def _names(self, number: int) -> Permutation:
-        """Return the renaming from a kept state's names to those of the path that leads to it."""
-        chain: list[Permutation] = []
-        while number >= 0:
-            chain.append(self._kept[number].permutation)
-            number = self._kept[number].parent
-        names = self.symmetry.permutations[0]
-        for permutation in reversed(chain):
-            names = compose(names, inverse(permutation))
-        return names
+        return events, names
 
     def _named(self, event: Event, names: Permutation) -> Event:
         return Event(names[event.pid], self.symmetry.value(event.input, names))

@@ -89,9 +89,7 @@ class Monitor:
         self._judged_steps.add(judged)
         found = [e for e in self._missing_step if e.property.predicate(before, input, step)]
         self._missing_step = self._note(found, self._missing_step, depth)
-        return next(
-            (e.property.name for e in self._always_step if not e.property.predicate(before, input, step)), None
-        )
+        return next((e.property.name for e in self._always_step if not e.property.predicate(before, input, step)), None)
 
     def _note(self, found: list[Evaluator], missing: list[Evaluator], depth: int) -> list[Evaluator]:
         """Note witnesses; return those that are still missing."""
@@ -114,8 +112,9 @@ class Monitor:
             return PropertyResult(checked.name, checked.kind, "holds", checked.source, depth)
         if not complete or (violated and checked.kind is Kind.RECOVERABLE):
             return PropertyResult(checked.name, checked.kind, "unknown", checked.source)
-        status = "missing" if checked.kind is Kind.SOMETIMES else "holds"
-        return PropertyResult(checked.name, checked.kind, status, checked.source)
+        if checked.kind is Kind.SOMETIMES:
+            return PropertyResult(checked.name, checked.kind, "missing", checked.source)
+        return PropertyResult(checked.name, checked.kind, "holds", checked.source)
 
 
 def _split(evaluators: list[Evaluator], kind: Kind) -> tuple[list[Evaluator], list[Evaluator]]:

@@ -5,6 +5,7 @@ the first violation found has a shortest counterexample.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from raftcheck.explore.limits import Limits, Watch
 from raftcheck.explore.monitor import RAISED, Evaluator, Monitor
@@ -147,7 +148,7 @@ class ReferenceSearch:
         while (parent := self.parents[states[-1]]) is not None:
             states.append(parent)
         states.reverse()
-        path = [self._between(*pair) for pair in zip(states, states[1:], strict=False)]
+        path = [self._between(*pair) for pair in pairwise(states)]
         if final:
             path.append(final)
             states += [final.state] if final.state else []

@@ -33,14 +33,14 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Counterexample:
-    """A behaviour that breaks a property.
+    """A behaviour that breaks the property named `violated`.
 
     `states` has one item more than `events`; `steps` holds what each event's process did (None for a loss).
     If the last event's step itself is at fault because it raised, there is no state after it and `error`
     says what was raised.
     """
 
-    property: str
+    violated: str
     states: tuple[GlobalState, ...]
     events: tuple[Event, ...]
     steps: tuple[Step | None, ...]
@@ -84,12 +84,13 @@ class Result:
 
     `states` counts distinct global states in mode "reference", kept ones in mode "covering". `local_tuples`
     counts the distinct combinations of process states and ghost, symmetric ones included: the same number in
-    every mode. `complete` says that every reachable state was visited. `limit` names the limit that ended the exploration
-    before that. `transitions` counts the enabled process inputs, deliveries and losses over all visited
-    states, without those that change nothing; when the exploration stopped early, over those expanded until
-    then. `depth` is the greatest number of steps from the initial state on a shortest path. `local_states`
+    every mode. `complete` says that every reachable state was visited; `limit` names the limit that ended the
+    exploration before that. `transitions` counts the enabled process inputs, deliveries and losses over all
+    visited states, without those that change nothing; when the exploration stopped early, over those expanded
+    until then. `depth` is the greatest number of steps from the initial state on a shortest path (in mode
+    "covering", not counting steps that only send; of a violation, the counterexample's length). `local_states`
     and `local_transitions` count distinct process states and distinct (state, input) pairs executed.
-    `peak_memory` is the process's in bytes. `bounds` is what the model says of its own limits.
+    `peak_memory` is the Python process's in bytes. `bounds` is what the model says of its own limits.
     """
 
     verdict: Verdict

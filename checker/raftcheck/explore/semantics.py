@@ -159,5 +159,3 @@ class Semantics:
 def describe(error: Exception) -> str:
     """Return an exception as one line."""
     return f"{type(error).__name__}: {error}"
-
-

@@ -63,9 +63,7 @@ def _broken_by_step(claims: Sequence[Property], before: GlobalState, successor: 
     return None
 
 
-def shortened(
-    semantics: Semantics, properties: Sequence[Property], name: str, events: Sequence[Event]
-) -> list[Event]:
+def shortened(semantics: Semantics, properties: Sequence[Property], name: str, events: Sequence[Event]) -> list[Event]:
     """Return events, from which none can be left out, after which the named property is violated.
 
     Raises RuntimeError if `events` themselves do not violate it.
@@ -93,9 +91,7 @@ def _without_one(
     return best if len(best) < len(events) else None
 
 
-def _cut(
-    semantics: Semantics, claims: Sequence[Property], name: str, events: Sequence[Event]
-) -> list[Event] | None:
+def _cut(semantics: Semantics, claims: Sequence[Property], name: str, events: Sequence[Event]) -> list[Event] | None:
     """Return the events up to the violation, without those that change nothing; None if there is none."""
     executed = execute(semantics, events)
     if executed is None:

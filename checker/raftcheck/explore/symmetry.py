@@ -3,7 +3,6 @@
 from itertools import permutations
 from typing import NamedTuple
 
-from raftcheck.explore.interning import Interner
 from raftcheck.model import Deliver, Envelope, ModelError, Send, Step, System, Value
 
 Permutation = tuple[int, ...]

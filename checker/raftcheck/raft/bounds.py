@@ -59,8 +59,31 @@ class Bounds:
 
     @property
     def is_symmetric(self) -> bool:
-        """Tell whether the bounds treat all servers alike."""
-        return not self.candidates and not self.cut
+        """Tell whether the bounds treat all servers alike; within a torn step, some messages leave before others."""
+        return not (self.candidates or self.cut or self.torn_steps)
+
+    def in_words(self) -> str:
+        """Return the bounds as the verdict names them."""
+        parts = [
+            counted(self.servers, "server", "servers"),
+            counted(self.terms, "term", "terms"),
+            counted(self.entries, "client entry", "client entries"),
+            counted(self.crashes, "crash", "crashes"),
+            "crashes also within steps" if self.torn_steps else "",
+            counted(self.reads, "read", "reads") if self.reads else "",
+            counted(self.heartbeats, "heartbeat", "heartbeats") if self.heartbeats else "",
+            "clients ask any server" if self.forwarding else "",
+            f"at most {counted(self.batch, 'entry', 'entries')} a message",
+            f"{self.network.value} network" + self._losses(),
+            *(f"only s{server} starts elections for term {term}" for term, server in self.candidates.items()),
+            *(f"s{a} and s{b} cannot talk" for a, b in self.cut),
+        ]
+        return ", ".join(part for part in parts if part)
+
+    def _losses(self) -> str:
+        if self.network is Network.LOSSY_DUPLICATING:
+            return " (messages lost, repeated, reordered)"
+        return " (messages lost)" if self.lossy else " (no message lost)"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the bounds as plain JSON values."""
@@ -84,3 +107,8 @@ class Bounds:
             )
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise ModelError(f"these are no bounds of a Raft model: {error}") from error
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {one if number == 1 else many}"

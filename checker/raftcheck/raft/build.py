@@ -33,5 +33,3 @@ def relabel_raft(value: Any, permutation: Permutation) -> Any:
     if isinstance(value, History):
         return relabel_history(value, permutation)
     return value
-
-

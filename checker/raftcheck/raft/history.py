@@ -81,9 +81,11 @@ class Observer:
         self, history: History, pid: int, before: Node, input: ModelInput | Deliver, after: Node
     ) -> History | None:
         """Count what is bounded; None if a budget is overdrawn."""
-        appended = sum(
-            entry.command is not None for entry in after.server.log[len(before.server.log) :]
-        ) if before.server.role is after.server.role is Role.LEADER else 0
+        appended = (
+            sum(entry.command is not None for entry in after.server.log[len(before.server.log) :])
+            if before.server.role is after.server.role is Role.LEADER
+            else 0
+        )
         spent = replace(
             history,
             requests=history.requests + appended,
@@ -121,9 +123,7 @@ class Observer:
 def answered(reads: tuple[Read, ...], number: int, commit_index: int) -> tuple[Read, ...]:
     """Return the reads with that one answered, if it was not before: a client takes the first answer."""
     return tuple(
-        replace(read, answered_from=commit_index)
-        if read.number == number and read.answered_from is None
-        else read
+        replace(read, answered_from=commit_index) if read.number == number and read.answered_from is None else read
         for read in reads
     )
 

@@ -120,6 +120,4 @@ def sends_of(outputs: tuple[core.Output, ...]) -> tuple[Send, ...]:
 
 def relabel_node(node: Node, permutation: Permutation) -> Node:
     """Return the node with every server id renamed."""
-    return Node(
-        relabel_server(node.server, permutation), relabel_disk(node.disk, permutation), node.crash_after
-    )
+    return Node(relabel_server(node.server, permutation), relabel_disk(node.disk, permutation), node.crash_after)

@@ -74,9 +74,7 @@ def acknowledged_writes_are_never_lost(nodes: Nodes, history: History) -> bool:
 
 def linearizable_reads(_: Nodes, history: History) -> bool:
     """A linearizable read sees every write that was acknowledged before it began."""
-    return all(
-        read.answered_from is None or read.answered_from >= read.committed_before for read in history.reads
-    )
+    return all(read.answered_from is None or read.answered_from >= read.committed_before for read in history.reads)
 
 
 def disk_holds_durable_state(node: Node) -> bool:
@@ -106,7 +104,9 @@ def committed_everywhere(nodes: Nodes, history: History) -> bool:
 
 def client_entry_committed_everywhere(nodes: Nodes, history: History) -> bool:
     """Every server has applied a client's entry."""
-    return all(any(entry.command is not None for entry in node.server.log[: node.server.commit_index]) for node in nodes)
+    return all(
+        any(entry.command is not None for entry in node.server.log[: node.server.commit_index]) for node in nodes
+    )
 
 
 def leaders_of_two_terms(_: Nodes, history: History) -> bool:
@@ -188,9 +188,7 @@ WITNESSES = (
 # The list
 
 
-def core_invariant(
-    name: str, holds: Callable[[ServerState, CoreStep], bool], also_across_crashes: bool
-) -> Property:
+def core_invariant(name: str, holds: Callable[[ServerState, CoreStep], bool], also_across_crashes: bool) -> Property:
     """Return an invariant of the core's steps as a property of the model's."""
 
     def predicate(before: Node, input: ModelInput | Deliver, step: Step) -> bool:

@@ -1,0 +1,18 @@
+"""Results and counterexamples for people and for other programs: text, JSON, ITF, Mermaid."""
+
+from raftcheck.report.document import SCHEMA, result_document
+from raftcheck.report.itf import itf_document
+from raftcheck.report.labels import Labels, PlainLabels
+from raftcheck.report.mermaid import mermaid
+from raftcheck.report.text import counterexample_text, result_text
+
+__all__ = [
+    "SCHEMA",
+    "Labels",
+    "PlainLabels",
+    "counterexample_text",
+    "itf_document",
+    "mermaid",
+    "result_document",
+    "result_text",
+]

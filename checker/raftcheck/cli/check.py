@@ -1,0 +1,150 @@
+"""`raftproof check`: explore every behaviour of a small cluster."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from raftcheck.cli import arguments
+from raftcheck.cli.exits import EXIT_CODES
+from raftcheck.cli.output import progress_on_stderr, require_writable, write_json
+from raftcheck.cli.saving import save_counterexample
+from raftcheck.explore import MODES, Mode, Result, explore
+from raftcheck.model import ModelError, Network, Property
+from raftcheck.raft.bounds import Bounds
+from raftcheck.raft.build import raft_system
+from raftcheck.raft.counterexample import recorded
+from raftcheck.raft.labels import RaftLabels
+from raftcheck.raft.mutants import mutant_named
+from raftcheck.raft.properties import raft_properties
+from raftcheck.report import counterexample_text, result_document, result_text
+from raftcheck.version import __version__
+
+BOUNDS, SEARCH, OUTPUT = "Bounds", "Search", "Output"
+
+
+def check(
+    servers: Annotated[int, typer.Option(help="Servers in the cluster.", rich_help_panel=BOUNDS)] = 3,
+    terms: Annotated[int, typer.Option(help="Terms for which elections may start.", rich_help_panel=BOUNDS)] = 2,
+    entries: Annotated[int, typer.Option(help="Client entries appended, by all leaders.", rich_help_panel=BOUNDS)] = 1,
+    crashes: Annotated[int, typer.Option(help="Crashes, each followed by a restart.", rich_help_panel=BOUNDS)] = 0,
+    reads: Annotated[int, typer.Option(help="Linearizable reads.", rich_help_panel=BOUNDS)] = 0,
+    heartbeats: Annotated[int, typer.Option(help="Heartbeat timeouts of leaders.", rich_help_panel=BOUNDS)] = 0,
+    forwarding: Annotated[bool, typer.Option(help="Clients ask any server, not only the leader.")] = False,
+    torn_steps: Annotated[bool, typer.Option(help="Crashes also hit between two outputs of a step.")] = False,
+    batch: Annotated[int, typer.Option(help="Most entries in one AppendEntries.", rich_help_panel=BOUNDS)] = 8,
+    candidates: Annotated[
+        str | None,
+        typer.Option(metavar="TERM:SERVER,...", help="Only that server may start an election for that term."),
+    ] = None,
+    cut: Annotated[
+        str | None, typer.Option(metavar="SERVER-SERVER,...", help="Pairs of servers that cannot talk to each other.")
+    ] = None,
+    network: Annotated[
+        Network,
+        typer.Option(help="lossy-duplicating: messages may be lost, repeated, reordered; unordered; ordered (FIFO)."),
+    ] = Network.LOSSY_DUPLICATING,
+    lossy: Annotated[bool, typer.Option(help="Whether unordered and ordered networks may lose messages.")] = True,
+    mutant: Annotated[
+        str | None, typer.Option(metavar="NAME", help='Check this broken variant instead; see "raftproof mutants".')
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--property", metavar="NAME", help="Check only this property (repeatable).")
+    ] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(MODES),
+            help="How to explore: covering keeps only states that no other state covers (lossy-duplicating "
+            "networks; the default there); reference visits every state and finds shortest counterexamples.",
+        ),
+    ] = None,
+    symmetry: Annotated[bool, typer.Option(help="In covering mode, explore renamed servers once.")] = True,
+    max_states: Annotated[int | None, typer.Option(help="Stop after so many states.")] = None,
+    max_depth: Annotated[int | None, typer.Option(help="Stop after so many steps.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    max_memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Stop at so much memory, e.g. 2G.")] = None,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write the result as JSON to a file, or to stdout.")
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Save a counterexample there: JSON to replay, ITF, a Mermaid diagram."),
+    ] = None,
+) -> int:
+    """Explore every behaviour of a small cluster of the implementation, and check Raft's properties on all of them.
+
+    Within the bounds nothing is left out: every order of timeouts, requests, deliveries, losses, duplications and
+    crashes. The verdict is about these bounds only, and it names them.
+    """
+    rules = mutant_named(mutant).rules if mutant else None
+    bounds = Bounds(
+        servers=servers,
+        terms=terms,
+        entries=entries,
+        crashes=crashes,
+        reads=reads,
+        heartbeats=heartbeats,
+        forwarding=forwarding,
+        torn_steps=torn_steps,
+        batch=batch,
+        network=network,
+        lossy=lossy,
+        candidates=arguments.candidates(candidates),
+        cut=arguments.cut(cut),
+    )
+    properties = chosen(raft_properties(bounds), only or [])
+    require_writable(json)
+    with progress_on_stderr("check") as progress:
+        result = explore(
+            raft_system(bounds, rules),
+            properties,
+            mode=mode_for(network, mode),
+            symmetry=symmetry,
+            max_states=max_states,
+            max_depth=max_depth,
+            max_seconds=max_seconds,
+            max_memory=arguments.memory(max_memory),
+            progress=progress,
+            bounds=bounds.to_dict(),
+        )
+    report(result, bounds, mutant, json, save)
+    return EXIT_CODES[result.verdict]
+
+
+def chosen(properties: tuple[Property, ...], names: list[str]) -> tuple[Property, ...]:
+    """Return the named properties, all if none is named. Raises ModelError for an unknown name."""
+    known = {checked.name: checked for checked in properties}
+    for name in names:
+        if name not in known:
+            raise ModelError(f"there is no property {name!r} within these bounds; there are: {', '.join(known)}")
+    return tuple(known[name] for name in names) if names else properties
+
+
+def mode_for(network: Network, wanted: str | None) -> Mode:
+    """Return the mode that was asked for, or the fastest that is exact on this network."""
+    if wanted is None:
+        return "covering" if network is Network.LOSSY_DUPLICATING else "reference"
+    for mode in MODES:
+        if mode == wanted:
+            return mode
+    raise ModelError(f"there is no mode {wanted!r}; there are: {', '.join(MODES)}")
+
+
+def report(result: Result, bounds: Bounds, mutant: str | None, json: str | None, save: Path | None) -> None:
+    """Write everything that was asked for."""
+    found = result.counterexample
+    document: dict[str, Any] | None = None
+    if found:
+        document = recorded(found, bounds, mutant, __version__)
+    if save and found and document:
+        path = save_counterexample(save, found, document, RaftLabels())
+    if json:
+        write_json({**result_document(result, RaftLabels(), document), "mutant": mutant}, json)
+    if json == "-":
+        return
+    typer.echo(result_text(result, bounds.in_words() + (f", mutant {mutant}" if mutant else "")))
+    if found:
+        typer.echo(f"\n{counterexample_text(found, RaftLabels())}")
+        command = f"raftproof replay {path}" if save else "give --save DIR for a file that raftproof replay executes"
+        typer.echo(f"\nTo see it again: {command}")

@@ -1,0 +1,10 @@
+"""Exit codes."""
+
+from raftcheck.explore import Verdict
+
+USAGE_ERROR = 2
+INCONCLUSIVE = 3
+INTERNAL_ERROR = 70
+INTERRUPTED_BY_TYPER = 130
+
+EXIT_CODES: dict[Verdict, int] = {"holds": 0, "violated": 1, "inconclusive": INCONCLUSIVE, "vacuous": 4}

@@ -1,0 +1,76 @@
+"""The program: one command each for what the project does, and the exit codes that all of them share."""
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from raftcheck.cli.check import check
+from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYPER, USAGE_ERROR
+from raftcheck.cli.mutants import mutants
+from raftcheck.cli.replay import replay
+from raftcheck.model import ModelError
+from raftcheck.version import __version__
+
+ClickException = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+"""The base of typer's complaints about the command line; where it lives depends on the version of typer."""
+
+app = typer.Typer(
+    name="raftproof",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="A Raft that you can trust, and test yours against.\n\n"
+    "Exit codes: 0 holds, 1 violated, 2 usage or configuration error, 3 inconclusive (a limit was reached), "
+    "4 vacuous (a situation that should occur never did), 70 internal error.",
+)
+app.command()(check)
+app.command()(mutants)
+app.command()(replay)
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        typer.echo(f"raftproof {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options before the command."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; return its exit code."""
+    try:
+        code = app(args=arguments, prog_name="raftproof", standalone_mode=False)
+    except ModelError as error:
+        return complain(str(error))
+    except KeyboardInterrupt:
+        print("raftproof: interrupted", file=sys.stderr)
+        return INCONCLUSIVE
+    except BrokenPipeError:
+        sys.stderr.close()
+        return INCONCLUSIVE
+    except Exception as error:
+        if isinstance(error, ClickException):
+            describe: Callable[[], str] = getattr(error, "format_message", error.__str__)
+            return complain(describe())
+        traceback.print_exc()
+        print("raftproof: internal error: please report it with the lines above", file=sys.stderr)
+        return INTERNAL_ERROR
+    return INCONCLUSIVE if code == INTERRUPTED_BY_TYPER else int(code or 0)
+
+
+def complain(message: str) -> int:
+    """Print one line that says what is wrong with the request."""
+    print(f"raftproof: {' '.join(message.split())}", file=sys.stderr)
+    return USAGE_ERROR

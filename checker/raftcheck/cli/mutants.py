@@ -1,0 +1,118 @@
+"""`raftproof mutants`: does the checker find the bugs that it should find, and only those?"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from raftcheck.cli.output import progress_on_stderr, require_writable, write_json
+from raftcheck.cli.saving import save_counterexample
+from raftcheck.explore import Result, explore
+from raftcheck.raft.build import raft_system
+from raftcheck.raft.counterexample import recorded
+from raftcheck.raft.labels import RaftLabels
+from raftcheck.raft.mutants import MUTANTS, Mutant, mutant_named
+from raftcheck.raft.properties import raft_properties
+from raftcheck.report import SCHEMA, result_document
+from raftcheck.version import __version__
+
+
+def mutants(
+    name: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these; all if none is given.")
+    ] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Only list the mutants.")] = False,
+    json: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="Write the table as JSON to a file, or to stdout.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Save the counterexamples there; raftproof replay executes them.")
+    ] = None,
+) -> int:
+    """Check broken variants of the implementation: each must violate the property that its row names.
+
+    The harmless variants must pass. Exit code 0 when every row comes out as the table says, else 1.
+    """
+    rows = [mutant_named(wanted) for wanted in name] if name else list(MUTANTS.values())
+    if list_only:
+        print_list(rows)
+        return 0
+    require_writable(json)
+    with progress_on_stderr("mutants") as progress:
+        results = [(mutant, check_mutant(mutant, progress)) for mutant in rows]
+    documents = [document_of(mutant, result, save) for mutant, result in results]
+    wrong = [mutant.name for mutant, result in results if not is_as_expected(mutant, result)]
+    if json:
+        write_json({"schema": SCHEMA, "kind": "mutants", "version": __version__, "rows": documents}, json)
+    if json != "-":
+        print_table(results)
+        typer.echo(
+            f"Not as the table says: {', '.join(wrong)}" if wrong else f"All {len(rows)} rows are as the table says."
+        )
+    return 1 if wrong else 0
+
+
+def check_mutant(mutant: Mutant, progress: Any = None) -> Result:
+    """Explore a mutant within its bounds: a harmful one for its property alone, a harmless one for all."""
+    properties = raft_properties(mutant.bounds)
+    if mutant.violates:
+        properties = tuple(checked for checked in properties if checked.name == mutant.violates)
+    return explore(
+        raft_system(mutant.bounds, mutant.rules), properties, progress=progress, bounds=mutant.bounds.to_dict()
+    )
+
+
+def is_as_expected(mutant: Mutant, result: Result) -> bool:
+    """Tell whether a harmful mutant violates the property that it names, and a harmless one none."""
+    if mutant.violates is None:
+        return result.verdict == "holds"
+    return result.counterexample is not None and result.counterexample.violated == mutant.violates
+
+
+def document_of(mutant: Mutant, result: Result, save: Path | None) -> dict[str, Any]:
+    """Return a row as plain JSON values; save its counterexample if that was asked for."""
+    found = result.counterexample
+    document = recorded(found, mutant.bounds, mutant.name, __version__) if found else None
+    if save and found and document:
+        save_counterexample(save, found, document, RaftLabels())
+    return {
+        "mutant": mutant.name,
+        "description": mutant.description,
+        "source": mutant.source,
+        "violates": mutant.violates,
+        "as_expected": is_as_expected(mutant, result),
+        "result": result_document(result, RaftLabels(), document),
+    }
+
+
+def print_list(rows: list[Mutant]) -> None:
+    """Print what each mutant changes and what it breaks."""
+    table = Table("mutant", "what is changed", "violates", "source", box=None, pad_edge=False)
+    for mutant in rows:
+        table.add_row(mutant.name, mutant.description, mutant.violates or "nothing: harmless", mutant.source)
+    stdout().print(table)
+
+
+def print_table(results: list[tuple[Mutant, Result]]) -> None:
+    """Print the kill table."""
+    table = Table("", "mutant", "must violate", "verdict", "steps", "states", "seconds", box=None, pad_edge=False)
+    for mutant, result in results:
+        found = result.counterexample
+        table.add_row(
+            "✓" if is_as_expected(mutant, result) else "✗",
+            mutant.name,
+            mutant.violates or "nothing: harmless",
+            f"{result.verdict}: {found.violated}" if found else result.verdict,
+            str(found.length) if found else "",
+            f"{result.states:,}",
+            f"{result.seconds:.1f}",
+        )
+    stdout().print(table)
+
+
+def stdout() -> Console:
+    """Return a console as wide as the table needs when stdout is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=160)

@@ -1,0 +1,90 @@
+"""Where reports go: stdout, files, and progress to stderr."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from raftcheck.explore import Progress
+from raftcheck.model import ModelError
+
+PLAIN_INTERVAL_SECONDS = 10.0
+
+
+def write_json(document: dict[str, Any], target: str) -> None:
+    """Write a document to a file, or to stdout if `target` is "-". Raises ModelError if that fails."""
+    text = json_text(document)
+    if target == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        write_file(Path(target), text)
+
+
+def json_text(document: dict[str, Any]) -> str:
+    """Return a document as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a text file, its folders too. Raises ModelError if that fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error.strerror}") from error
+
+
+def require_writable(target: str | None) -> None:
+    """Raise ModelError now if a file could not be written after a long run."""
+    if target is None or target == "-":
+        return
+    path = Path(target)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise ModelError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextmanager
+def progress_on_stderr(title: str) -> Iterator[Callable[[Progress], None]]:
+    """Show progress while the block runs: a live line on a terminal, else a plain line now and then."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with Live(console=console, transient=True, auto_refresh=False) as live:
+            yield lambda progress: live.update(Text(f"{title}: {progress_line(progress)}"), refresh=True)
+    else:
+        yield PlainProgress(title)
+
+
+class PlainProgress:
+    """Prints a line every PLAIN_INTERVAL_SECONDS."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._printed = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        """Print a line if it is time to."""
+        now = time.monotonic()
+        if now - self._printed >= PLAIN_INTERVAL_SECONDS:
+            self._printed = now
+            print(f"{self._title}: {progress_line(progress)}", file=sys.stderr, flush=True)
+
+
+def progress_line(progress: Progress) -> str:
+    """Return the figures in one line."""
+    rate = progress.states / progress.seconds if progress.seconds else 0.0
+    return (
+        f"{progress.states:,} states ({rate:,.0f}/s), {progress.frontier:,} to explore, "
+        f"{progress.transitions:,} transitions, depth {progress.depth}, {progress.seconds:.0f} s"
+    )

@@ -1,0 +1,88 @@
+"""Raft's states, inputs and messages in the words of the paper."""
+
+import enum
+from typing import Any
+
+import msgspec
+
+from raftcheck.model import Deliver
+from raftcheck.raft.process import Crash, CrashWithin, Node
+from raftcheck.report.labels import differences
+from raftimpl import step as core
+from raftimpl.messages import Entry, Message
+from raftimpl.state import durable
+
+INPUT_TEXTS = {
+    core.ElectionTimeout: "has an election timeout",
+    core.HeartbeatTimeout: "has a heartbeat timeout",
+    core.ClientRequest: "is asked by a client to write {0.command}",
+    core.ReadRequest: "is asked by a client for linearizable read {0.request_id}",
+    Crash: "crashes and restarts from its disk",
+    CrashWithin: "will crash in its next step, after its first {0.outputs} outputs",
+}
+
+SERVER_FIELDS = ("voted_for", "leader_id")
+
+BOOKKEEPING = ("votes_granted", "next_index", "match_index", "acked_round")
+"""Fields that are emptied with the role or start at zero: that is not worth showing."""
+
+
+def is_worth_showing(value: frozenset[int] | tuple[int, ...]) -> bool:
+    """Tell whether a bookkeeping field holds anything."""
+    return any(value) or isinstance(value, frozenset) and len(value) > 0
+
+
+class RaftLabels:
+    """Labels for `raftcheck.report`."""
+
+    def process(self, pid: int) -> str:
+        """Return a server's name."""
+        return f"s{pid}"
+
+    def value(self, value: Any) -> str:
+        """Return a value as short text; fields of a message that have their default value are left out."""
+        match value:
+            case Entry():
+                return f"{value.term}:{'no-op' if value.command is None else value.command.decode()}"
+            case enum.Enum():
+                return str(value.value)
+            case msgspec.Struct():
+                return f"{type(value).__name__}({', '.join(self._arguments(value))})"
+            case tuple():
+                return f"[{' '.join(map(self.value, value))}]"
+            case frozenset():
+                return "{" + ", ".join(map(str, sorted(value))) + "}"
+            case None:
+                return "none"
+            case _:
+                return str(value)
+
+    def _arguments(self, value: msgspec.Struct) -> list[str]:
+        fields = msgspec.structs.fields(value)
+        return [
+            f"{field.name}={self.value(getattr(value, field.name))}"
+            for field in fields
+            if getattr(value, field.name) != field.default
+        ]
+
+    def input(self, input: Any) -> str:
+        """Return what happens to a server."""
+        if isinstance(input, Deliver):
+            message: Message = input.message  # type: ignore[assignment]
+            return f"receives {self.value(message)} from {self.process(input.sender)}"
+        text = INPUT_TEXTS[type(input)].format(input)
+        return text.replace("b'", "").replace("'", "")
+
+    def changes(self, before: Node, after: Node) -> list[str]:
+        """Return what differs in a server; its disk is shown where it is not what the server believes."""
+        texts = [
+            f"{path}: {self._field(path, old)} → {self._field(path, new)}"
+            for path, old, new in differences(before.server, after.server)
+            if path not in BOOKKEEPING or is_worth_showing(new)
+        ]
+        if after.disk != durable(after.server):
+            texts.append(f"on disk: {self.value(after.disk)}")
+        return texts
+
+    def _field(self, path: str, value: Any) -> str:
+        return self.process(value) if path in SERVER_FIELDS and value is not None else self.value(value)

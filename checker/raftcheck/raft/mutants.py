@@ -1,0 +1,400 @@
+"""Bugs that real implementations of Raft had, each as one changed rule; and a few harmless changes.
+
+A checker that does not find these is not worth trusting. Each harmful mutant names the property that it
+breaks and bounds within which a shortest example exists; a harmless one must pass, or the checker raises false
+alarms. `source` is the public record of the bug.
+"""
+
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from raftcheck.model import ModelError
+from raftcheck.raft.bounds import Bounds
+from raftimpl.log import Log, last_index, last_term
+from raftimpl.messages import AppendEntriesResponse, RequestVote, RequestVoteResponse
+from raftimpl.rules import Rules, persist_change
+from raftimpl.state import PendingRead, Role, ServerState
+from raftimpl.step import Output, Persist
+from raftspec.quorum import greatest_index_held_by
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed rule. `violates` is the property that it breaks, None if it is harmless."""
+
+    name: str
+    rules: Rules
+    violates: str | None
+    bounds: Bounds
+    source: str
+
+    @property
+    def description(self) -> str:
+        """What is changed, in a sentence."""
+        return (type(self.rules).__doc__ or "").splitlines()[0]
+
+
+# Elections
+
+
+class VoteForWhoeverAsksFirst(Rules):
+    """The textbook election, read literally: vote for whoever asks first, whatever its log."""
+
+    def is_log_up_to_date(self, request: RequestVote, log: Log) -> bool:
+        """Accept every log."""
+        return True
+
+
+class CompareIndexOnly(Rules):
+    """The longer log counts as the newer one, whatever its last term."""
+
+    def is_log_up_to_date(self, request: RequestVote, log: Log) -> bool:
+        """Compare the last indexes only."""
+        return request.last_log_index >= last_index(log)
+
+
+class CompareTermOnly(Rules):
+    """The log with the later last term counts as the newer one; with equal terms the length is not compared."""
+
+    def is_log_up_to_date(self, request: RequestVote, log: Log) -> bool:
+        """Compare the last terms only."""
+        return request.last_log_term >= last_term(log)
+
+
+class StepDownClearsVote(Rules):
+    """Recognising the leader of the own term clears voted_for."""
+
+    def follower_of_leader(self, state: ServerState, leader: int) -> ServerState:
+        """Forget the vote."""
+        return replace(super().follower_of_leader(state, leader), voted_for=None)
+
+
+class CountOldVotes(Rules):
+    """A vote counts whatever the term in which it was given."""
+
+    def counts_vote(self, state: ServerState, response: RequestVoteResponse) -> bool:
+        """Do not compare the terms."""
+        return state.role is Role.CANDIDATE and response.vote_granted
+
+
+class HalfRoundedDown(Rules):
+    """A quorum is n/2, rounded down."""
+
+    def election_quorum(self, servers: int) -> int:
+        """Return n/2, at least 1."""
+        return max(1, servers // 2)
+
+    commit_quorum = election_quorum
+
+
+class HalfRoundedUp(Rules):
+    """A quorum is n/2, rounded up: right for odd clusters, wrong for even ones."""
+
+    def election_quorum(self, servers: int) -> int:
+        """Return n/2, rounded up."""
+        return (servers + 1) // 2
+
+    commit_quorum = election_quorum
+
+
+# Durability
+
+
+class NeverPersistVote(Rules):
+    """Term and vote are kept in memory only."""
+
+    def durable_writes(self, before: ServerState, after: ServerState) -> tuple[Persist, ...]:
+        """Write the log, with term and vote as they were when the server was new."""
+        return tuple(replace(write, current_term=0, voted_for=None) for write in super().durable_writes(before, after))
+
+
+class PersistVoteLater(Rules):
+    """Term and vote are persisted in two writes; the vote's comes when the answer has left."""
+
+    def durable_writes(self, before: ServerState, after: ServerState) -> tuple[Persist, ...]:
+        """Write everything but a new vote, then the vote."""
+        writes = super().durable_writes(before, after)
+        if after.voted_for is None or before.voted_for == after.voted_for:
+            return writes
+        without_vote = persist_change(before.log, replace(after, voted_for=None))
+        return (without_vote, persist_change(after.log, after))
+
+    def order_outputs(self, writes: tuple[Persist, ...], others: tuple[Output, ...]) -> tuple[Output, ...]:
+        """Persist the vote last."""
+        return (*writes[:1], *others, *writes[1:])
+
+
+class SendBeforePersist(Rules):
+    """Messages leave before what they promise is on disk."""
+
+    def order_outputs(self, writes: tuple[Persist, ...], others: tuple[Output, ...]) -> tuple[Output, ...]:
+        """Persist last."""
+        return (*others, *writes)
+
+
+class ForgetLog(Rules):
+    """The log is kept in memory only."""
+
+    def durable_writes(self, before: ServerState, after: ServerState) -> tuple[Persist, ...]:
+        """Write term and vote, never an entry."""
+        return tuple(replace(write, first_index=1, entries=()) for write in super().durable_writes(before, after))
+
+
+# Replication
+
+
+class CommitOldTerms(Rules):
+    """An entry of an earlier term is committed by counting its replicas (the paper's Figure 8)."""
+
+    def leader_commit_index(self, state: ServerState) -> int:
+        """Do not look at the entry's term."""
+        return max(
+            state.commit_index, greatest_index_held_by(self.commit_quorum(len(state.match_index)), state.match_index)
+        )
+
+
+class TruncateAlways(Rules):
+    """A follower deletes everything after the previous entry, conflict or not, if there are new entries."""
+
+    def merged_log(self, log: Log, prev_log_index: int, entries: Log) -> Log:
+        """Replace all that follows."""
+        return log[:prev_log_index] + entries if entries else log
+
+
+class HeartbeatTruncates(Rules):
+    """A follower whose last entry is not the leader's previous one deletes what is beyond, even for a heartbeat."""
+
+    def merged_log(self, log: Log, prev_log_index: int, entries: Log) -> Log:
+        """Replace all that follows, be it by nothing."""
+        return log[:prev_log_index] + entries
+
+
+class NoConsistencyCheck(Rules):
+    """A follower appends whatever its own log has before the new entries."""
+
+    def log_matches(self, log: Log, prev_log_index: int, prev_log_term: int) -> bool:
+        """Look at the length only."""
+        return prev_log_index <= last_index(log)
+
+
+class CommitBeyondMatch(Rules):
+    """A follower's commit index is the leader's, even beyond the entries known to match."""
+
+    def follower_commit_index(self, commit_index: int, leader_commit: int, last_new_index: int) -> int:
+        """Leave out the minimum."""
+        return max(commit_index, leader_commit)
+
+
+class CommitGoesBack(Rules):
+    """A follower's commit index follows old messages back."""
+
+    def follower_commit_index(self, commit_index: int, leader_commit: int, last_new_index: int) -> int:
+        """Leave out the maximum."""
+        return min(leader_commit, last_new_index)
+
+
+class MatchGoesBack(Rules):
+    """A leader's match_index follows old answers back."""
+
+    def advanced_match_index(self, match_index: int, acknowledged: int) -> int:
+        """Leave out the maximum."""
+        return acknowledged
+
+
+# Reads
+
+
+class ReadBeforeOwnCommit(Rules):
+    """A new leader answers reads from its commit index before it has committed an entry of its own."""
+
+    def read_index(self, state: ServerState) -> int:
+        """Return the commit index."""
+        return state.commit_index
+
+
+class LateHeartbeatConfirms(Rules):
+    """Any earlier answer to a heartbeat confirms a later read."""
+
+    def is_read_confirmed(self, state: ServerState, read: PendingRead) -> bool:
+        """Do not compare the rounds."""
+        confirmed = sum(server == state.id or acked > 0 for server, acked in enumerate(state.acked_round))
+        return confirmed >= self.commit_quorum(len(state.acked_round))
+
+
+class ReadWithoutConfirming(Rules):
+    """A leader answers reads without making sure that it still leads."""
+
+    def is_read_confirmed(self, state: ServerState, read: PendingRead) -> bool:
+        """Trust the own role."""
+        return True
+
+
+# Harmless
+
+
+class VoteOnlyOnce(Rules):
+    """A voter does not repeat its vote for the same candidate."""
+
+    def has_vote_for(self, state: ServerState, candidate: int) -> bool:
+        """Give the vote once."""
+        return state.voted_for is None
+
+
+class BackUpOneByOne(Rules):
+    """A leader ignores the conflict hint and backs up by one entry (the paper's simple rule)."""
+
+    def backed_up_next_index(self, state: ServerState, response: AppendEntriesResponse) -> int:
+        """Decrement next_index."""
+        return response.index
+
+
+MUTANTS: dict[str, Mutant] = {
+    mutant.name: mutant
+    for mutant in (
+        Mutant(
+            "vote-for-whoever-asks-first",
+            VoteForWhoeverAsksFirst(),
+            "Leader Completeness",
+            Bounds(terms=2, entries=0),
+            "jgroups-raft #14, akka-raft #30",
+        ),
+        Mutant(
+            "compare-index-only",
+            CompareIndexOnly(),
+            "Leader Completeness",
+            Bounds(terms=3, entries=1, candidates={2: 1, 3: 0}),
+            "noraft #22",
+        ),
+        Mutant(
+            "compare-term-only",
+            CompareTermOnly(),
+            "Leader Completeness",
+            Bounds(terms=2, entries=1),
+            "the other half of section 5.4.1",
+        ),
+        Mutant(
+            "step-down-clears-vote",
+            StepDownClearsVote(),
+            "Election Safety",
+            Bounds(terms=2, entries=0, crashes=1),
+            "CCF #8094",
+        ),
+        Mutant("count-old-votes", CountOldVotes(), "Election Safety", Bounds(terms=2, entries=0), "Xraft #33"),
+        Mutant("half-rounded-down", HalfRoundedDown(), "Election Safety", Bounds(terms=1, entries=0), "folklore"),
+        Mutant(
+            "half-rounded-up",
+            HalfRoundedUp(),
+            "Election Safety",
+            Bounds(servers=2, terms=1, entries=0),
+            "folklore",
+        ),
+        Mutant(
+            "never-persist-vote",
+            NeverPersistVote(),
+            "Election Safety",
+            Bounds(terms=1, entries=0, crashes=1),
+            "seaweedfs/raft #9",
+        ),
+        Mutant(
+            "persist-vote-later",
+            PersistVoteLater(),
+            "Election Safety",
+            Bounds(terms=1, entries=0, crashes=1, torn_steps=True),
+            "hashicorp/raft #661",
+        ),
+        Mutant(
+            "send-before-persist",
+            SendBeforePersist(),
+            "Election Safety",
+            Bounds(terms=1, entries=0, crashes=1, torn_steps=True),
+            "the paper's Figure 2, State",
+        ),
+        Mutant(
+            "forget-log",
+            ForgetLog(),
+            "Leader Completeness",
+            Bounds(terms=2, entries=0, crashes=1),
+            "rethinkdb #5289",
+        ),
+        Mutant(
+            "commit-old-terms",
+            CommitOldTerms(),
+            "Leader Completeness",
+            Bounds(terms=4, entries=0, batch=1, candidates={2: 1, 3: 0, 4: 1}, cut=((0, 1),)),
+            "logcabin #44, PySyncObj #169, nats-server #7955",
+        ),
+        Mutant(
+            "truncate-always",
+            TruncateAlways(),
+            "Leader Completeness",
+            Bounds(terms=2, entries=1),
+            "hashicorp/raft #113, CCF #5991",
+        ),
+        Mutant(
+            "heartbeat-truncates",
+            HeartbeatTruncates(),
+            "Leader Completeness",
+            Bounds(terms=2, entries=1),
+            "RaftOS #26",
+        ),
+        Mutant(
+            "no-consistency-check",
+            NoConsistencyCheck(),
+            "Log Matching",
+            Bounds(terms=3, entries=0),
+            "section 5.3",
+        ),
+        Mutant(
+            "commit-beyond-match",
+            CommitBeyondMatch(),
+            "Committed Entries Stay",
+            Bounds(terms=1, entries=1, batch=1),
+            "copycat #265, rabbitmq/ra #508",
+        ),
+        Mutant(
+            "commit-goes-back",
+            CommitGoesBack(),
+            "Commit Index Never Goes Back",
+            Bounds(terms=1, entries=0),
+            "PySyncObj #166",
+        ),
+        Mutant(
+            "match-goes-back",
+            MatchGoesBack(),
+            "Match Index Never Goes Back",
+            Bounds(terms=1, entries=1),
+            "PySyncObj #167, RaftOS #25",
+        ),
+        Mutant(
+            "read-before-own-commit",
+            ReadBeforeOwnCommit(),
+            "Linearizable Reads",
+            Bounds(terms=2, entries=0, reads=1),
+            "etcd #7331, redisraft PR #22",
+        ),
+        Mutant(
+            "late-heartbeat-confirms",
+            LateHeartbeatConfirms(),
+            "Linearizable Reads",
+            Bounds(terms=2, entries=0, reads=2, candidates={1: 0, 2: 1}),
+            "etcd #20418 (raft PR #397)",
+        ),
+        Mutant(
+            "read-without-confirming",
+            ReadWithoutConfirming(),
+            "Linearizable Reads",
+            Bounds(terms=2, entries=0, reads=1),
+            "thesis 6.4",
+        ),
+        Mutant("vote-only-once", VoteOnlyOnce(), None, Bounds(terms=2, entries=0), "a legal choice"),
+        Mutant("back-up-one-by-one", BackUpOneByOne(), None, Bounds(servers=2, terms=3, entries=1), "section 5.3"),
+    )
+}
+
+
+def mutant_named(name: str) -> Mutant:
+    """Return the mutant with that name. Raises ModelError, listing the names, if there is none."""
+    if name not in MUTANTS:
+        raise ModelError(f"there is no mutant {name!r}; there are: {', '.join(MUTANTS)}")
+    return MUTANTS[name]
