@@ -40,7 +40,7 @@ def lead_request(cluster: Cluster, state: ServerState, command: bytes) -> Effect
 
 def append_to_own_log(cluster: Cluster, state: ServerState, entry: Entry) -> ServerState:
     """Append to the leader's own log, which counts for the quorum (and is all of it in a cluster of one)."""
-    log = (*state.log, entry)
+    log = cluster.rules.appended_log(state, entry)
     match_index = with_item(state.match_index, state.id, last_index(log))
     leader = replace(state, log=log, match_index=match_index)
     return replace(leader, commit_index=cluster.rules.leader_commit_index(leader))

@@ -18,7 +18,7 @@ from raftimpl.log import (
     last_term,
     term_at,
 )
-from raftimpl.messages import AppendEntries, AppendEntriesResponse, RequestVote, RequestVoteResponse
+from raftimpl.messages import AppendEntries, AppendEntriesResponse, Entry, RequestVote, RequestVoteResponse
 from raftimpl.state import DurableState, PendingRead, Role, ServerState, durable
 from raftimpl.step import Output, Persist
 from raftspec.quorum import greatest_index_held_by, majority
@@ -87,6 +87,10 @@ class Rules:
             if not has_entry(log, index, entry.term):
                 return log[: index - 1] + entries[index - prev_log_index - 1 :]
         return log
+
+    def appended_log(self, state: ServerState, entry: Entry) -> Log:
+        """Leader Append-Only: a leader never overwrites or deletes its own entries (Figure 3)."""
+        return (*state.log, entry)
 
     def acknowledged_index(self, request: AppendEntries, log: Log) -> int:
         """Up to where the follower's log is now known to match: the request's end, not its own (section 5.3).

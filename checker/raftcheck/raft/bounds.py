@@ -12,8 +12,9 @@ class Bounds:
     """The bounds of a model of a cluster. Within them every behaviour is explored.
 
     servers: cluster size. terms: the greatest term that a server may start an election for. entries: how many
-    client entries may be appended to a log, counted over all leaders (a leader's no-op is not counted).
-    crashes: how often a server may crash, each time restarting from its disk. reads: linearizable reads.
+    client entries leaders may append, counted over all leaders (a leader's no-op is not counted).
+    crashes: how often a server may crash, each time restarting from its disk. reads: linearizable reads that
+    leaders begin.
     heartbeats: how often a leader's heartbeat timer may run out; on a duplicating network heartbeats only
     repeat what is under way anyway, and each allowed one costs states.
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from raftcheck.model import Deliver, Step
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.process import Crash, CrashWithin, ModelInput, Node, command
-from raftimpl.messages import Entry
+from raftimpl.messages import Entry, ForwardedRequest, ReadIndexRequest
 from raftimpl.relabel import Permutation
 from raftimpl.state import Role
 from raftimpl.step import Apply, ClientRequest, ElectionTimeout, HeartbeatTimeout, ReadReady, ReadRequest
@@ -42,6 +42,7 @@ class History(Value, frozen=True):
     committed: tuple[Committed, ...] = ()
     reads: tuple[Read, ...] = ()
     requests: int = 0
+    read_rounds: int = 0
     heartbeats: int = 0
     crashes: int = 0
 
@@ -57,13 +58,13 @@ class Observer:
         self, history: History, pid: int, before: Node, input: ModelInput | Deliver, step: Step
     ) -> History | None:
         """Return the history after a step, None if the step is out of bounds."""
-        after: Node = step.state  # type: ignore[assignment]
-        spent = self._spend(history, pid, before, input, after)
-        if spent is None or not self._is_possible(spent, pid, before, input):
+        if not self._is_possible(history, pid, before, input):
             return None
-        return self._record(spent, pid, before, input, step, after)
+        spent = self._spend(history, before, input)
+        return None if spent is None else self._record(spent, pid, before, input, step)
 
     def _is_possible(self, history: History, pid: int, before: Node, input: ModelInput | Deliver) -> bool:
+        """Clients number their requests in order; candidates and links are as the bounds say."""
         bounds = self.bounds
         match input:
             case Deliver(sender, _):
@@ -71,43 +72,36 @@ class Observer:
             case ElectionTimeout():
                 return bounds.candidates.get(before.server.current_term + 1, pid) == pid
             case ClientRequest(requested):
-                return requested == command(history.requests + (before.server.role is not Role.LEADER))
+                return requested == command(history.requests + 1)
             case ReadRequest(number):
                 return number == len(history.reads) + 1
             case _:
                 return True
 
-    def _spend(
-        self, history: History, pid: int, before: Node, input: ModelInput | Deliver, after: Node
-    ) -> History | None:
+    def _spend(self, history: History, before: Node, input: ModelInput | Deliver) -> History | None:
         """Count what is bounded; None if a budget is overdrawn."""
-        appended = (
-            sum(entry.command is not None for entry in after.server.log[len(before.server.log) :])
-            if before.server.role is after.server.role is Role.LEADER
-            else 0
-        )
         spent = replace(
             history,
-            requests=history.requests + appended,
+            requests=history.requests + reaches_leader(before, input, ClientRequest, ForwardedRequest),
+            read_rounds=history.read_rounds + reaches_leader(before, input, ReadRequest, ReadIndexRequest),
             heartbeats=history.heartbeats + isinstance(input, HeartbeatTimeout),
             crashes=history.crashes + isinstance(input, Crash | CrashWithin),
         )
         bounds = self.bounds
         within = (
             spent.requests <= bounds.entries
+            and spent.read_rounds <= bounds.reads
             and spent.heartbeats <= bounds.heartbeats
             and spent.crashes <= bounds.crashes
         )
         return spent if within else None
 
-    def _record(
-        self, history: History, pid: int, before: Node, input: ModelInput | Deliver, step: Step, after: Node
-    ) -> History:
+    def _record(self, history: History, pid: int, before: Node, input: ModelInput | Deliver, step: Step) -> History:
         if isinstance(input, ReadRequest):
             began = Read(input.request_id, len(history.committed))
             history = replace(history, reads=(*history.reads, began))
-        server = after.server
-        was = before.server
+        after: Node = step.state  # type: ignore[assignment]
+        server, was = after.server, before.server
         if server.role is Role.LEADER and (was.role is not Role.LEADER or was.current_term != server.current_term):
             elected = tuple(sorted({*history.elected, (server.current_term, pid)}))
             history = replace(history, elected=elected)
@@ -118,6 +112,12 @@ class Observer:
             elif isinstance(output, ReadReady):
                 history = replace(history, reads=answered(history.reads, output.request_id, server.commit_index))
         return history
+
+
+def reaches_leader(before: Node, input: ModelInput | Deliver, request: type, forwarded: type) -> bool:
+    """Tell whether a leader gets a request, from a client or handed on; a repeated message does so once more."""
+    asked = isinstance(input, request) or (isinstance(input, Deliver) and isinstance(input.message, forwarded))
+    return asked and before.server.role is Role.LEADER
 
 
 def answered(reads: tuple[Read, ...], number: int, commit_index: int) -> tuple[Read, ...]:

@@ -29,7 +29,7 @@ BOOKKEEPING = ("votes_granted", "next_index", "match_index", "acked_round")
 
 def is_worth_showing(value: frozenset[int] | tuple[int, ...]) -> bool:
     """Tell whether a bookkeeping field holds anything."""
-    return any(value) or isinstance(value, frozenset) and len(value) > 0
+    return any(value) or (isinstance(value, frozenset) and len(value) > 0)
 
 
 class RaftLabels:

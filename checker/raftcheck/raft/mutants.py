@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from raftcheck.model import ModelError
 from raftcheck.raft.bounds import Bounds
 from raftimpl.log import Log, last_index, last_term
-from raftimpl.messages import AppendEntriesResponse, RequestVote, RequestVoteResponse
+from raftimpl.messages import AppendEntriesResponse, Entry, RequestVote, RequestVoteResponse
 from raftimpl.rules import Rules, persist_change
 from raftimpl.state import PendingRead, Role, ServerState
 from raftimpl.step import Output, Persist
@@ -170,6 +170,14 @@ class HeartbeatTruncates(Rules):
         return log[:prev_log_index] + entries
 
 
+class OverwriteUncommitted(Rules):
+    """A leader drops what it has not committed yet when the next request comes."""
+
+    def appended_log(self, state: ServerState, entry: Entry) -> Log:
+        """Append to the committed part only."""
+        return (*state.log[: state.commit_index], entry)
+
+
 class NoConsistencyCheck(Rules):
     """A follower appends whatever its own log has before the new entries."""
 
@@ -301,7 +309,7 @@ MUTANTS: dict[str, Mutant] = {
             PersistVoteLater(),
             "Election Safety",
             Bounds(terms=1, entries=0, crashes=1, torn_steps=True),
-            "hashicorp/raft #661",
+            "hashicorp/raft #661 (two writes, a crash between them)",
         ),
         Mutant(
             "send-before-persist",
@@ -337,6 +345,13 @@ MUTANTS: dict[str, Mutant] = {
             "Leader Completeness",
             Bounds(terms=2, entries=1),
             "RaftOS #26",
+        ),
+        Mutant(
+            "overwrite-uncommitted",
+            OverwriteUncommitted(),
+            "Leader Append-Only",
+            Bounds(terms=1, entries=1),
+            "the paper's Figure 3",
         ),
         Mutant(
             "no-consistency-check",

@@ -1,0 +1,43 @@
+# make run    install and explore every behaviour of a three-server cluster
+# make test   install what the tests need and run them
+# make lint   ruff and mypy --strict
+# make bench  measure the explorers
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run install test lint bench clean
+
+run: install
+	$(BIN)/raftproof check
+
+install: $(VENV)/installed
+
+test: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/explore.py
+
+$(VENV)/python-is-new-enough:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("raftproof needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": run make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed: pyproject.toml | $(VENV)/python-is-new-enough
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(VENV)/python-is-new-enough
+	$(PIP) --editable '.[test,dev]'
+	@touch $(VENV)/installed $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Small systems that are not Raft, for tests of the checker."""

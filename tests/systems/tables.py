@@ -1,0 +1,107 @@
+"""Random systems: processes that are nothing but a table, for tests of one explorer against another."""
+
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from raftcheck import Deliver, Network, Property, Send, Step, System, always, always_step, sometimes
+
+STATES, MESSAGES, INPUTS = range(4), ("m0", "m1", "m2"), ("i0", "i1")
+
+
+class Local(NamedTuple):
+    pid: int
+    at: int
+
+
+class Row(NamedTuple):
+    """What a process does: where it goes, and what it sends to whom."""
+
+    to: int
+    sends: tuple[tuple[str, str], ...]  # (whom: "others", "self" or "sender"; message)
+
+
+Table = dict[tuple[int, str], Row]
+
+
+class TableProcess:
+    def __init__(self, table: Table, processes: int) -> None:
+        self.table, self.processes = table, processes
+
+    def initial(self, pid: int) -> Local:
+        return Local(pid, 0)
+
+    def inputs(self, state: Local) -> tuple[str, ...]:
+        return INPUTS
+
+    def step(self, state: Local, input: Any) -> Step | None:
+        row = self.table.get((state.at, input.message if isinstance(input, Deliver) else input))
+        if row is None:
+            return None
+        sender = input.sender if isinstance(input, Deliver) else state.pid
+        sends = [Send(pid, message) for whom, message in row.sends for pid in self.receivers(whom, state.pid, sender)]
+        return Step(state._replace(at=row.to), tuple(sends))
+
+    def receivers(self, whom: str, pid: int, sender: int) -> list[int]:
+        return {"self": [pid], "sender": [sender], "others": [p for p in range(self.processes) if p != pid]}[whom]
+
+
+class Budget:
+    """Allows so many uses of input i0, counted over all processes, and remembers who used it last."""
+
+    initial = (0, None)
+
+    def __init__(self, uses: int) -> None:
+        self.uses = uses
+
+    def observe(self, ghost: Any, pid: int, before: Local, input: Any, step: Step) -> Any:
+        if input != "i0":
+            return ghost
+        return None if ghost[0] >= self.uses else (ghost[0] + 1, pid)
+
+
+def relabel(value: Any, permutation: tuple[int, ...]) -> Any:
+    match value:
+        case Local(pid, at):
+            return Local(permutation[pid], at)
+        case (int(used), last):
+            return (used, None if last is None else permutation[last])
+        case _:
+            return value
+
+
+tables = st.dictionaries(
+    st.tuples(st.sampled_from(STATES), st.sampled_from(MESSAGES + INPUTS)),
+    st.builds(
+        Row,
+        st.sampled_from(STATES),
+        st.lists(
+            st.tuples(st.sampled_from(["others", "others", "self", "sender"]), st.sampled_from(MESSAGES)), max_size=2
+        ).map(tuple),
+    ),
+    min_size=2,
+    max_size=10,
+)
+
+
+@st.composite
+def systems(draw: st.DrawFn, network: Network = Network.LOSSY_DUPLICATING) -> System:
+    processes = draw(st.integers(1, 3))
+    scenario = Budget(draw(st.integers(0, 2))) if draw(st.booleans()) else None
+    process = TableProcess(draw(tables), processes)
+    return System([process] * processes, network, draw(st.booleans()), scenario, relabel)
+
+
+@st.composite
+def properties(draw: st.DrawFn) -> list[Property]:
+    """A few claims that may or may not be true; none tells the processes apart."""
+    at, other, input = draw(st.sampled_from(STATES)), draw(st.sampled_from(STATES)), draw(st.sampled_from(INPUTS))
+    candidates = [
+        always("never there", lambda s: s.at != at),
+        always("never both", lambda a, b: (a.at, b.at) != (at, other), over="pair"),
+        always("never all", lambda states, ghost: any(s.at != at for s in states), over="cluster"),
+        always_step("no such step", lambda before, given, step: (before.at, given) != (at, input)),
+        sometimes("someone there", lambda s: s.at == other),
+        sometimes("such a step", lambda before, given, step: step.state.at == other and given == input, over="step"),
+    ]
+    return draw(st.lists(st.sampled_from(candidates), max_size=3, unique_by=lambda p: p.name))
