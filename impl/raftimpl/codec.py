@@ -10,29 +10,29 @@ from raftimpl.state import DurableState
 
 T = TypeVar("T")
 
-_encoder = msgspec.msgpack.Encoder()
-_message_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
-_durable_decoder: msgspec.msgpack.Decoder[DurableState] = msgspec.msgpack.Decoder(DurableState)
+ENCODER = msgspec.msgpack.Encoder()
+MESSAGE_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+DURABLE_DECODER: msgspec.msgpack.Decoder[DurableState] = msgspec.msgpack.Decoder(DurableState)
 
 
 def encode_message(message: Message) -> bytes:
     """Return a message as bytes."""
-    return _encoder.encode(message)
+    return ENCODER.encode(message)
 
 
 def decode_message(encoded: bytes) -> Message:
     """Return the message. Raises MalformedInputError, saying what is wrong, for bytes that are none."""
-    return _decode(_message_decoder, encoded, "message")
+    return _decode(MESSAGE_DECODER, encoded, "message")
 
 
 def encode_durable(disk: DurableState) -> bytes:
     """Return a durable state as bytes."""
-    return _encoder.encode(disk)
+    return ENCODER.encode(disk)
 
 
 def decode_durable(encoded: bytes) -> DurableState:
     """Return the durable state. Raises MalformedInputError, saying what is wrong, for bytes that are none."""
-    return _decode(_durable_decoder, encoded, "durable state")
+    return _decode(DURABLE_DECODER, encoded, "durable state")
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], encoded: bytes, what: str) -> T:

@@ -31,7 +31,7 @@ def read_index_request(cluster: Cluster, state: ServerState, origin: int, reques
 
 
 def start_read(cluster: Cluster, state: ServerState, origin: int, request_id: int) -> Effects:
-    """On the leader: note the read index and begin a new round of heartbeats."""
+    """On the leader: note the read index and begin a new round of heartbeats (thesis 6.4, steps 2 and 3)."""
     read_round = state.read_round + 1
     read = PendingRead(request_id, origin, read_round, cluster.rules.read_index(state))
     leader = replace(state, read_round=read_round, pending_reads=(*state.pending_reads, read))
@@ -74,7 +74,7 @@ def read_index_response(_: Cluster, state: ServerState, __: int, response: ReadI
 
 
 def release_reads(state: ServerState) -> tuple[ServerState, tuple[int, ...]]:
-    """Take out the reads that may be answered now, because their index is applied; return their request ids."""
+    """Take out the reads whose index is applied, to be answered now (thesis 6.4, step 4); return their ids."""
     ready = tuple(r for r in state.confirmed_reads if r.read_index <= state.commit_index)
     if not ready:
         return state, ()

@@ -148,7 +148,7 @@ class Rules:
         return max(state.commit_index, first_index_of_term(state.log, state.current_term) or 0)
 
     def is_read_confirmed(self, state: ServerState, read: PendingRead) -> bool:
-        """A quorum has answered a heartbeat sent after the read arrived: no newer leader had committed by then."""
+        """A quorum has answered a heartbeat sent after the read arrived, so this was the leader then (thesis 6.4)."""
         confirmed = sum(
             server == state.id or acked >= read.read_round for server, acked in enumerate(state.acked_round)
         )

@@ -15,7 +15,7 @@ from raftimpl.state import durable
 INPUT_TEXTS = {
     core.ElectionTimeout: "has an election timeout",
     core.HeartbeatTimeout: "has a heartbeat timeout",
-    core.ClientRequest: "is asked by a client to write {0.command}",
+    core.ClientRequest: "is asked by a client to write {1}",
     core.ReadRequest: "is asked by a client for linearizable read {0.request_id}",
     Crash: "crashes and restarts from its disk",
     CrashWithin: "will crash in its next step, after its first {0.outputs} outputs",
@@ -32,6 +32,11 @@ def is_worth_showing(value: frozenset[int] | tuple[int, ...]) -> bool:
     return any(value) or (isinstance(value, frozenset) and len(value) > 0)
 
 
+def command_text(command: bytes | None) -> str:
+    """Return a command as it is shown in a log."""
+    return "no-op" if command is None else command.decode(errors="backslashreplace")
+
+
 class RaftLabels:
     """Labels for `raftcheck.report`."""
 
@@ -43,7 +48,7 @@ class RaftLabels:
         """Return a value as short text; fields of a message that have their default value are left out."""
         match value:
             case Entry():
-                return f"{value.term}:{'no-op' if value.command is None else value.command.decode()}"
+                return f"{value.term}:{command_text(value.command)}"
             case enum.Enum():
                 return str(value.value)
             case msgspec.Struct():
@@ -70,8 +75,7 @@ class RaftLabels:
         if isinstance(input, Deliver):
             message: Message = input.message  # type: ignore[assignment]
             return f"receives {self.value(message)} from {self.process(input.sender)}"
-        text = INPUT_TEXTS[type(input)].format(input)
-        return text.replace("b'", "").replace("'", "")
+        return INPUT_TEXTS[type(input)].format(input, command_text(getattr(input, "command", None)))
 
     def changes(self, before: Node, after: Node) -> list[str]:
         """Return what differs in a server; its disk is shown where it is not what the server believes."""

@@ -1,0 +1,151 @@
+"""The house rules, enforced from the source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGES = {"raftspec": ROOT / "spec", "raftimpl": ROOT / "impl", "raftcheck": ROOT / "checker"}
+
+ALLOWED = {
+    "raftspec": {"raftspec"},
+    "raftimpl": {"raftspec", "raftimpl"},
+    "raftcheck.model": {"raftcheck.model"},
+    "raftcheck.explore": {"raftcheck.model", "raftcheck.explore"},
+    "raftcheck.report": {"raftcheck.model", "raftcheck.explore", "raftcheck.report", "raftcheck.version"},
+    "raftcheck.raft": {"raftspec", "raftimpl", "raftcheck.model", "raftcheck.explore", "raftcheck.report",
+                       "raftcheck.raft"},
+    "raftcheck.cli": {"raftcheck"},
+    "raftcheck": {"raftcheck.model", "raftcheck.explore", "raftcheck.version"},
+}  # fmt: skip
+"""Who may import what of ours; the longest matching prefix counts."""
+
+STANDARD_LIBRARY_OF_THE_SPECIFICATION = {"collections.abc", "dataclasses", "json", "typing"}
+
+PURE = ["raftspec", "raftimpl"]
+"""Packages without clock, randomness, I/O, logging and globals."""
+
+FORBIDDEN_MODULES = {
+    "asyncio", "datetime", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "select",
+    "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "threading", "time", "uuid", "warnings",
+}  # fmt: skip
+FORBIDDEN_CALLS = {"breakpoint", "eval", "exec", "hash", "id", "input", "open", "print", "__import__"}
+
+
+def sources(package: str) -> Iterator[tuple[str, Path, ast.Module]]:
+    for path in sorted((PACKAGES[package] / package).rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGES[package]).with_suffix("").parts).removesuffix(".__init__")
+        yield module, path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+ALL_SOURCES = [source for package in PACKAGES for source in sources(package)]
+PURE_SOURCES = [source for package in PURE for source in sources(package)]
+
+
+def imported_modules(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield str(node.module)
+
+
+def is_within(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(prefix + ".")
+
+
+def rule_for(module: str) -> set[str]:
+    return ALLOWED[max((prefix for prefix in ALLOWED if is_within(module, prefix)), key=len)]
+
+
+@pytest.mark.parametrize(("module", "path", "tree"), ALL_SOURCES, ids=lambda value: str(value)[:60])
+def test_who_may_import_whom(module: str, path: Path, tree: ast.Module) -> None:
+    for imported in imported_modules(tree):
+        if imported.split(".")[0] in PACKAGES:
+            assert any(is_within(imported, prefix) for prefix in rule_for(module)), f"{module} imports {imported}"
+
+
+def test_the_specification_depends_on_nothing() -> None:
+    for module, _, tree in sources("raftspec"):
+        for imported in imported_modules(tree):
+            assert imported in STANDARD_LIBRARY_OF_THE_SPECIFICATION or is_within(imported, "raftspec"), (
+                f"{module} imports {imported}"
+            )
+
+
+@pytest.mark.parametrize("package", ["model", "explore"])
+def test_the_engines_do_not_know_raft(package: str) -> None:
+    for module, path, _ in ALL_SOURCES:
+        if is_within(module, f"raftcheck.{package}"):
+            text = path.read_text(encoding="utf-8").lower().replace("raftcheck", "").replace("knows raft", "")
+            words = ["raft", "leader", "follower", "election", "appendentries", "requestvote"]
+            assert not [word for word in words if word in text], module
+
+
+def is_constant(name: str) -> bool:
+    return name.strip("_").isupper() or name.startswith("__")
+
+
+@pytest.mark.parametrize(("module", "path", "tree"), PURE_SOURCES, ids=lambda value: str(value)[:60])
+def test_the_core_is_pure(module: str, path: Path, tree: ast.Module) -> None:
+    assert not {name.split(".")[0] for name in imported_modules(tree)} & FORBIDDEN_MODULES
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.Global | ast.Nonlocal | ast.AsyncFunctionDef | ast.Await), module
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in FORBIDDEN_CALLS, f"{module}:{node.lineno} calls {node.func.id}"
+        if isinstance(node, ast.FunctionDef):
+            assert node.name not in {"__hash__", "__eq__"}, f"{module}:{node.lineno}: equality is never hand-written"
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            raise AssertionError(f"{module}:{node.lineno} assigns to an attribute: values are immutable")
+
+
+@pytest.mark.parametrize(("module", "path", "tree"), PURE_SOURCES, ids=lambda value: str(value)[:60])
+def test_no_function_of_the_core_changes_a_table_of_its_module(module: str, path: Path, tree: ast.Module) -> None:
+    tables = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name)
+    }
+    for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+        for node in ast.walk(function):
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+                assert not (isinstance(node.value, ast.Name) and node.value.id in tables), f"{module}:{node.lineno}"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner, changes = node.func.value, {"append", "add", "update", "setdefault", "pop", "clear", "extend"}
+                assert not (isinstance(owner, ast.Name) and owner.id in tables and node.func.attr in changes), module
+
+
+@pytest.mark.parametrize(("module", "path", "tree"), ALL_SOURCES, ids=lambda value: str(value)[:60])
+def test_functions_and_files_are_small(module: str, path: Path, tree: ast.Module) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 600
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            arguments = len(node.args.args) + len(node.args.kwonlyargs)
+            docstring = len((ast.get_docstring(node) or "").splitlines())
+            size = (node.end_lineno or node.lineno) - node.lineno + 1 - docstring
+            is_table_of_options = module.startswith("raftcheck.cli") and arguments > 15
+            assert size <= 60 or is_table_of_options, f"{module}: {node.name} has {size} lines"
+
+
+def test_every_rule_of_raft_names_its_source() -> None:
+    """A rule is found under the paper's name for it, with the section in its docstring."""
+    tree = next(tree for module, _, tree in ALL_SOURCES if module == "raftimpl.rules")
+    rules = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Rules")
+    for rule in rules.body:
+        if isinstance(rule, ast.FunctionDef):
+            text = ast.get_docstring(rule) or ""
+            assert any(word in text for word in ("section", "Figure", "thesis", "AppendEntries")), rule.name
+
+
+@pytest.mark.parametrize("module", ["election", "replication", "reading"])
+def test_every_handler_names_its_source(module: str) -> None:
+    tree = next(tree for name, _, tree in ALL_SOURCES if name == f"raftimpl.{module}")
+    text = " ".join(ast.get_docstring(node) or "" for node in tree.body if isinstance(node, ast.FunctionDef))
+    assert text.count("section") + text.count("Figure") + text.count("thesis") >= 1
+    assert "section" in (ast.get_docstring(tree) or "")
