@@ -8,6 +8,8 @@ one under way; so a write that the network or an impatient forwarder has repeate
 again, and its client gets the first answer (thesis, section 6.3).
 """
 
+from __future__ import annotations  # rpds classes cannot be subscripted at run time
+
 from typing import Any
 
 import msgspec

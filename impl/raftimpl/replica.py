@@ -5,6 +5,8 @@ was asked, when that server itself has applied it. A linearizable read is answer
 leader has confirmed how much must be applied; a local read at once, from what this server has.
 """
 
+from __future__ import annotations  # rpds classes cannot be subscripted at run time
+
 from typing import NamedTuple
 
 from msgspec.structs import replace

@@ -67,6 +67,11 @@ def append_entries_response(
 
 def entries_accepted(cluster: Cluster, state: ServerState, follower: int, response: AppendEntriesResponse) -> Effects:
     """Advance match_index and next_index, and with them the commit index, which the followers learn at once."""
+    if response.index > last_index(state.log):
+        raise InvariantViolationError(
+            f"server {follower} acknowledges index {response.index} to server {state.id}, "
+            f"whose log in term {state.current_term} ends at {last_index(state.log)}"
+        )
     known = state.match_index[follower]
     match_index = cluster.rules.advanced_match_index(known, response.index)
     if match_index == known:

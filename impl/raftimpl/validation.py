@@ -8,7 +8,7 @@ from typing import Any
 
 from raftimpl.cluster import Cluster
 from raftimpl.errors import MalformedInputError
-from raftimpl.messages import AppendEntries, AppendEntriesResponse, ReadIndexResponse, RequestVote
+from raftimpl.messages import AppendEntries, AppendEntriesResponse, Message, ReadIndexResponse, RequestVote
 from raftimpl.state import ServerState
 from raftimpl.step import Input, Receive
 
@@ -27,6 +27,9 @@ def message_faults(cluster: Cluster, state: ServerState, input: Receive) -> Iter
     if input.sender not in cluster.peers(state.id):
         yield f"the sender {input.sender!r} is not another server of this cluster of {cluster.servers}"
     message = input.message
+    if not isinstance(message, Message):
+        yield f"{message!r} is not a message"
+        return
     if message.term < 1:
         yield f"term {message.term} is below 1 in {message!r}"
     yield from FAULTS.get(type(message), no_faults)(message)

@@ -226,7 +226,7 @@ def rename(value: Any, permutation: tuple[int, ...]) -> Any:
 
 def test_a_symmetry_that_is_none_is_refused() -> None:
     system = System([Favourite(1)] * 3, relabel=rename)
-    with pytest.raises(ModelError, match="other than its renamings.*symmetry=False"):
+    with pytest.raises(ModelError, match=r"other than its renamings.*symmetry=False"):
         explore(system, [])
     assert explore(system, [], symmetry=False).verdict == "holds"
 

@@ -160,9 +160,7 @@ class MonoRaft:
         if s.role != "L":
             return None
         if m.ok and m.index > s.match[sender]:
-            return Step(
-                s._replace(match=put(s.match, sender, m.index), next=put(s.next, sender, m.index + 1))
-            )
+            return Step(s._replace(match=put(s.match, sender, m.index), next=put(s.next, sender, m.index + 1)))
         if not m.ok and m.index == s.next[sender] - 1:
             return Step(s._replace(next=put(s.next, sender, s.next[sender] - 1)))
         return None

@@ -35,11 +35,11 @@ def itf_document(found: Counterexample, labels: Labels) -> dict[str, Any]:
 
 
 def itf_value(value: Any) -> Any:
-    """Return a value in ITF's JSON: integers as #bigint, records as objects, None as Quint's None."""
+    """Return a value in ITF's JSON: integers as #bigint, records as objects, None as the variant Nil."""
     fields = fields_of(value)
     match value:
         case None:
-            return {"tag": "None", "value": {}}
+            return {"tag": "Nil", "value": {}}
         case bool() | str():
             return value
         case int():

@@ -1,0 +1,260 @@
+"""The command line as a user meets it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import itf_py
+import pytest
+
+from raftcheck.cli.main import main
+from raftcheck.version import __version__
+
+SMALL = ["check", "--servers", "2", "--terms", "1"]
+BROKEN = ["check", "--mutant", "half-rounded-down", "--terms", "1", "--entries", "0"]
+
+
+def run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    code = main(arguments)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"], capsys) == (0, f"raftproof {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", [[], ["check"], ["mutants"], ["replay"]])
+def test_help_tells_what_a_command_does(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run([*command, "--help"], capsys)
+    assert (code, err) == (0, "")
+    assert "Usage: raftproof" in out
+    assert len(out.splitlines()) > 8
+
+
+def test_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(SMALL, capsys)
+    assert code == 0
+    assert out.startswith("HOLDS: every behaviour within the bounds was explored")
+    assert "2 servers, 1 term, 1 client entry, 0 crashes" in out
+    assert "✓ Leader Completeness" in out
+
+
+def test_violated(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run([*BROKEN, "--property", "Election Safety"], capsys)
+    assert code == 1
+    assert out.startswith("VIOLATED")
+    assert "Election Safety is violated after 2 steps:\n  1. s" in out
+    assert "role: follower → leader" in out
+
+
+def test_inconclusive(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["check", "--max-states", "50"], capsys)
+    assert code == 3
+    assert out.startswith("INCONCLUSIVE")
+    assert "limit     max_states=50" in out
+
+
+def test_vacuous(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["check", "--terms", "1", "--entries", "0", "--cut", "0-1,0-2,1-2"], capsys)
+    assert code == 4
+    assert out.startswith("VACUOUS")
+    assert "✗ A leader is elected: missing" in out
+
+
+def test_json_on_stdout_is_alone_there(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run([*SMALL, "--json", "-"], capsys)
+    document = json.loads(out)
+    assert code == 0
+    assert document["schema"] == "raftproof/1"
+    assert (document["kind"], document["verdict"], document["complete"]) == ("check", "holds", True)
+    assert document["bounds"]["servers"] == 2
+    assert document["counterexample"] is None
+    assert {p["status"] for p in document["properties"]} == {"holds"}
+    for figure in ("states", "transitions", "depth", "seconds", "local_states", "peak_memory"):
+        assert document[figure] > 0
+
+
+def test_json_in_a_file_leaves_the_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "deep" / "result.json"
+    code, out, _ = run([*BROKEN, "--json", str(file)], capsys)
+    assert code == 1
+    assert out.startswith("VIOLATED")
+    document = json.loads(file.read_text())
+    assert document["verdict"] == "violated"
+    assert document["mutant"] == "half-rounded-down"
+    assert len(document["counterexample"]["events"]) == document["counterexample"]["length"]
+
+
+def test_a_saved_counterexample_replays_and_is_readable_by_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run([*BROKEN, "--property", "Election Safety", "--save", str(tmp_path)], capsys)
+    file = tmp_path / "half-rounded-down-election-safety.json"
+    assert f"raftproof replay {file}" in out
+    code, out, _ = run(["replay", str(file)], capsys)
+    assert code == 1
+    assert "VIOLATED: it still fails." in out
+    trace = itf_py.trace_from_json(json.loads(file.with_suffix(".itf.json").read_text()))
+    assert trace.vars == ["processes", "network", "ghost", "event"]
+    assert len(trace.states) == 3
+    assert trace.states[0].values["processes"][0].server.current_term == 0
+    assert trace.states[2].values["ghost"].elected[1][0] == 1
+    diagram = file.with_suffix(".mmd").read_text().splitlines()
+    assert diagram[0] == "sequenceDiagram"
+    assert [line.strip() for line in diagram[1:4]] == ["participant s0", "participant s1", "participant s2"]
+    assert diagram[-1].endswith("Election Safety is violated")
+
+
+def test_replay_of_a_mended_bug_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run([*BROKEN, "--property", "Election Safety", "--save", str(tmp_path)], capsys)
+    file = tmp_path / "half-rounded-down-election-safety.json"
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({**document, "mutant": None}))
+    code, out, _ = run(["replay", str(file)], capsys)
+    assert code == 0
+    assert "HOLDS: Election Safety is no longer violated by these 2 events" in out
+
+
+def test_replay_of_an_impossible_behaviour_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run([*BROKEN, "--property", "Election Safety", "--save", str(tmp_path)], capsys)
+    file = tmp_path / "half-rounded-down-election-safety.json"
+    document = json.loads(file.read_text())
+    document["events"].insert(0, {"pid": 0, "input": {"type": "HeartbeatTimeout"}, "text": "a heartbeat"})
+    file.write_text(json.dumps(document))
+    code, out, _ = run(["replay", str(file)], capsys)
+    assert code == 3
+    assert "INCONCLUSIVE: event 1 of 3 (a heartbeat) is no longer possible" in out
+
+
+def saved(tmp_path: Path, changes: dict[str, Any]) -> str:
+    main([*BROKEN, "--property", "Election Safety", "--save", str(tmp_path)])
+    file = tmp_path / "half-rounded-down-election-safety.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"schema": "raftproof/99"}, "not a counterexample of raft in 'raftproof/1'"),
+        ({"kind": "check"}, "holds a 'check'"),
+        ({"mutant": "nonsense"}, "there is no mutant 'nonsense'"),
+        ({"property": "World Peace"}, "there is no property 'World Peace'"),
+        ({"bounds": {"servers": 3}}, "no bounds of a Raft model"),
+        ({"events": [{"pid": 9, "input": {"type": "ElectionTimeout"}}]}, "an event names server 9"),
+        ({"events": [{"pid": 0, "input": {"type": "Explosion"}}]}, "no counterexample of raftproof"),
+        ({"events": 7}, "no counterexample of raftproof"),
+    ],
+)
+def test_a_counterexample_file_that_is_none(
+    changes: dict[str, Any], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = saved(tmp_path, changes)
+    capsys.readouterr()
+    code, out, err = run(["replay", file], capsys)
+    assert (code, out) == (2, "")
+    assert text in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["check", "--servers", "0"], "servers must be from 1 to 9, not 0"),
+        (["check", "--servers", "many"], "--servers"),
+        (["check", "--mutant", "nonsense"], "there is no mutant 'nonsense'; there are: vote-for-whoever-asks-first"),
+        (["check", "--property", "Nonsense"], "there is no property 'Nonsense'"),
+        (["check", "--mode", "quick"], "there is no mode 'quick'; there are: covering, exact, reference"),
+        (["check", "--mode", "exact"], "not built yet"),
+        (["check", "--mode", "covering", "--network", "ordered"], "covering mode needs a network"),
+        (["check", "--network", "tcp"], "--network"),
+        (["check", "--max-memory", "lots"], "no amount of memory"),
+        (["check", "--max-states", "0"], "max_states must be at least 1"),
+        (["check", "--candidates", "1"], "no list of TERM:SERVER"),
+        (["check", "--cut", "0:1"], "no list of SERVER-SERVER"),
+        (["check", "--cut", "0-7"], "there is no server 7"),
+        (["check", "--json", "/proc/none/x.json"], "cannot write"),
+        (["check", "--bogus"], "--bogus"),
+        (["nonsense"], "nonsense"),
+        (["mutants", "nonsense"], "there is no mutant 'nonsense'"),
+        (["replay"], "FILE"),
+        (["replay", "/dev/null"], "/dev/null is no counterexample"),
+        (["replay", "/nowhere/file.json"], "cannot read /nowhere/file.json"),
+        (["replay", "/"], "cannot read /"),
+    ],
+)
+def test_a_bad_request_gets_one_clear_line_and_exit_code_2(
+    arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(arguments, capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("raftproof: ")
+    assert text in err
+    assert err.count("\n") == 1
+
+
+def test_mutants_lists_and_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["mutants", "--list"], capsys)
+    assert code == 0
+    assert "commit-old-terms" in out
+    arguments = ["mutants", "half-rounded-down", "back-up-one-by-one", "--save", str(tmp_path)]
+    code, out, _ = run(arguments, capsys)
+    assert code == 0
+    assert "All 2 rows are as the table says." in out
+    assert (tmp_path / "half-rounded-down-election-safety.json").exists()
+    code, out, _ = run([*arguments, "--json", "-"], capsys)
+    rows = json.loads(out)["rows"]
+    assert [(row["mutant"], row["as_expected"], row["result"]["verdict"]) for row in rows] == [
+        ("half-rounded-down", True, "violated"),
+        ("back-up-one-by-one", True, "holds"),
+    ]
+
+
+def test_mutants_fails_when_a_row_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from dataclasses import replace
+
+    from raftcheck.raft.mutants import MUTANTS
+
+    monkeypatch.setitem(MUTANTS, "vote-only-once", replace(MUTANTS["vote-only-once"], violates="Election Safety"))
+    code, out, _ = run(["mutants", "vote-only-once"], capsys)
+    assert code == 1
+    assert "Not as the table says: vote-only-once" in out
+
+
+def test_an_internal_error_is_70_and_shows_where(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("raftcheck.cli.check.raft_system", broken)
+    code, _, err = run(SMALL, capsys)
+    assert code == 70
+    assert "RuntimeError: a bug" in err
+    assert "please report it" in err
+
+
+def test_ctrl_c_gives_the_partial_figures_and_exit_code_3() -> None:
+    command = [sys.executable, "-m", "raftcheck.cli", "check", "--servers", "5", "--terms", "3", "--entries", "3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(6)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 3, err
+    assert out.startswith("INCONCLUSIVE")
+    assert "limit     interrupted" in out
+    assert int(re.search(r"explored  ([\d,]+) states", out)[1].replace(",", "")) > 1  # type: ignore[index]
+    assert "Traceback" not in err
+
+
+def test_a_closed_pipe_is_no_traceback() -> None:
+    shell = f"{sys.executable} -m raftcheck.cli mutants --list | head -1"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, env=os.environ, check=False)
+    assert "Traceback" not in done.stderr

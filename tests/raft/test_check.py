@@ -1,0 +1,188 @@
+"""The implementation, explored."""
+
+from collections.abc import Callable
+from itertools import permutations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raftcheck import Deliver, ModelError, Network, assert_holds, explore
+from raftcheck.explore.monitor import Monitor
+from raftcheck.explore.semantics import Semantics
+from raftcheck.raft import SAFETY, Bounds, raft_properties, raft_system
+from raftcheck.raft.build import relabel_raft
+from raftcheck.raft.properties import WITNESSES
+from raftimpl.messages import RequestVoteResponse
+
+COUNTS: list[tuple[Bounds, int, int, int]] = [
+    # bounds, states and transitions in reference mode, combinations of servers and history in every mode
+    (Bounds(servers=1, terms=1), 3, 2, 3),
+    (Bounds(servers=2, terms=1), 52, 72, 34),
+    (Bounds(servers=2, terms=2), 2_028, 5_490, 249),
+    (Bounds(servers=2, terms=2, crashes=1), 9_498, 30_978, 1_134),
+    (Bounds(servers=2, terms=2, entries=0, reads=1), 1_780, 4_774, 255),
+    (Bounds(servers=2, terms=1, entries=2, forwarding=True), 1_194, 2_312, 112),
+    (Bounds(servers=2, terms=2, entries=0, heartbeats=1), 584, 1_398, 133),
+    (Bounds(servers=3, terms=1), 11_813, 37_080, 2_273),
+]
+"""A change of these numbers is a change of the implementation's behaviour: look at it before you write it here."""
+
+
+@pytest.mark.parametrize(("bounds", "states", "transitions", "tuples"), COUNTS, ids=lambda v: str(v)[:50])
+def test_pinned_counts(bounds: Bounds, states: int, transitions: int, tuples: int) -> None:
+    reference = explore(raft_system(bounds), SAFETY, mode="reference")
+    assert (reference.verdict, reference.complete) == ("holds", True)
+    assert (reference.states, reference.transitions, reference.local_tuples) == (states, transitions, tuples)
+    for symmetry in (True, False):
+        covering = explore(raft_system(bounds), SAFETY, mode="covering", symmetry=symmetry)
+        assert (covering.verdict, covering.local_tuples) == ("holds", tuples)
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        Bounds(servers=3, terms=2, entries=0, crashes=1),
+        Bounds(servers=3, terms=1, entries=1, reads=1),
+        Bounds(servers=2, terms=2, entries=1, crashes=1, torn_steps=True),
+        Bounds(servers=4, terms=1, entries=0),
+    ],
+    ids=lambda bounds: bounds.in_words()[:60],
+)
+def test_every_property_holds_and_every_witness_is_found(bounds: Bounds) -> None:
+    result = explore(raft_system(bounds), raft_properties(bounds))
+    assert_holds(result)
+    assert len(result.properties) > len(SAFETY)
+
+
+@pytest.mark.parametrize("network", [Network.UNORDERED, Network.ORDERED])
+@pytest.mark.parametrize("lossy", [True, False])
+def test_other_networks(network: Network, lossy: bool) -> None:
+    bounds = Bounds(servers=2, terms=2, entries=1, network=network, lossy=lossy)
+    assert_holds(explore(raft_system(bounds), raft_properties(bounds), mode="reference"))
+
+
+@pytest.mark.parametrize("witness", WITNESSES, ids=lambda witness: witness.property.name)
+def test_every_witness_is_found_where_it_is_expected(witness: Any) -> None:
+    candidates = [
+        Bounds(servers=servers, terms=terms, entries=entries, crashes=crashes, reads=reads)
+        for servers in (1, 2)
+        for terms in (1, 2)
+        for entries in (0, 1)
+        for crashes in (0, 1)
+        for reads in (0, 1)
+        if (servers, crashes + reads) != (2, 2)
+    ]
+    candidates.append(Bounds(servers=3, terms=2, entries=0))
+    assert any(witness.possible(bounds) for bounds in candidates)
+    for bounds in candidates:
+        if witness.possible(bounds):
+            assert_holds(explore(raft_system(bounds), [witness.property]))
+
+
+def test_messages_are_delivered_only_where_the_links_are_not_cut() -> None:
+    bounds = Bounds(servers=3, terms=1, entries=0, cut=((0, 1), (2, 0)))
+    never = [p for p in raft_properties(bounds) if p.name == "A leader is elected"]
+    assert explore(raft_system(bounds), never).verdict == "holds"  # s1 and s2 still can
+    bounds = Bounds(servers=3, terms=1, entries=0, cut=((0, 1), (2, 0), (1, 2)))
+    assert explore(raft_system(bounds), never).verdict == "vacuous"
+
+
+def test_only_candidates_start_elections() -> None:
+    bounds = Bounds(servers=3, terms=2, entries=0, candidates={1: 2, 2: 0})
+    semantics = Semantics(raft_system(bounds))
+    [first] = list(semantics.successors(semantics.initial()))
+    assert first.event.pid == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"servers": 0}, "servers must be from 1 to 9, not 0"),
+        ({"servers": 10}, "servers must be from 1 to 9"),
+        ({"terms": 0}, "terms must be from 1"),
+        ({"entries": -1}, "entries must be from 0"),
+        ({"batch": 0}, "batch must be from 1"),
+        ({"candidates": {1: 3}}, "there is no server 3 in a cluster of 3"),
+        ({"cut": ((0, 5),)}, "there is no server 5"),
+    ],
+)
+def test_bounds_that_make_no_model(arguments: dict[str, Any], text: str) -> None:
+    with pytest.raises(ModelError, match=text):
+        Bounds(**arguments)
+
+
+def test_bounds_survive_json() -> None:
+    bounds = Bounds(servers=5, network=Network.ORDERED, candidates={2: 1}, cut=((0, 1),), torn_steps=True)
+    assert Bounds.from_dict(bounds.to_dict()) == bounds
+    for broken in ({}, {**bounds.to_dict(), "network": "tcp"}, {**bounds.to_dict(), "colour": "red"}):
+        with pytest.raises(ModelError, match="no bounds of a Raft model"):
+            Bounds.from_dict(broken)
+
+
+def walk(bounds: Bounds, choices: list[int], visit: Callable[[Any, Any], None]) -> None:
+    """A random walk: each number chooses among the successors; every third step prefers a delivery."""
+    semantics = Semantics(raft_system(bounds))
+    state = semantics.initial()
+    for number, choice in enumerate(choices):
+        successors = [s for s in semantics.successors(state) if s.state != state]
+        deliveries = [s for s in successors if isinstance(s.event.input, Deliver)]
+        chosen = deliveries if deliveries and number % 6 else successors
+        if not chosen:
+            return
+        successor = chosen[choice % len(chosen)]
+        visit(state, successor)
+        assert successor.state is not None, successor.error
+        state = successor.state
+
+
+FIVE = Bounds(servers=5, terms=9, entries=9, crashes=9, reads=5, heartbeats=9, forwarding=True)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.integers(0, 10**6), min_size=40, max_size=120))
+def test_random_schedules_on_five_servers_keep_every_property(choices: list[int]) -> None:
+    monitor = Monitor(SAFETY)
+
+    def visit(before: Any, successor: Any) -> None:
+        pid, given_, _ = successor.event
+        assert monitor.broken_by_step(pid, before.processes[pid], given_, successor.step, 0) is None
+        assert monitor.broken_by_state(successor.state, 0) is None
+
+    walk(FIVE, choices, visit)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 10**6), min_size=30, max_size=60), st.sampled_from(list(permutations(range(5)))[1:]))
+def test_the_model_treats_all_servers_alike(choices: list[int], p: tuple[int, ...]) -> None:
+    system = raft_system(FIVE)
+    assert system.scenario is not None
+    observer = system.scenario
+
+    def visit(before: Any, successor: Any) -> None:
+        pid, given_, _ = successor.event
+        renamed = Deliver(p[given_.sender], given_.message) if isinstance(given_, Deliver) else given_
+        node = relabel_raft(before.processes[pid], p)
+        step = system.processes[p[pid]].step(node, renamed)
+        assert step is not None
+        assert step.state == relabel_raft(successor.step.state, p)
+        ghost = observer.observe(relabel_raft(before.ghost, p), p[pid], node, renamed, step)
+        assert ghost == relabel_raft(successor.state.ghost, p)
+
+    walk(FIVE, choices, visit)
+
+
+def test_a_refused_vote_in_the_same_term_would_tell_the_candidate_nothing() -> None:
+    """The core does not send it. If it came all the same, no server would do anything with it."""
+    bounds = Bounds(servers=3, terms=2, entries=0)
+    system = raft_system(bounds)
+
+    def visit(before: Any, successor: Any) -> None:
+        for pid, node in enumerate(before.processes):
+            refusal = RequestVoteResponse(max(1, node.server.current_term), False)
+            step = system.processes[pid].step(node, Deliver((pid + 1) % 3, refusal))
+            assert step is not None
+            assert node.server.current_term < 1 or step.state == node
+
+    walk(bounds, list(range(60)), visit)

@@ -1,0 +1,104 @@
+"""The checker finds the bugs that it should find, and only those."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from raftcheck import Property, explore
+from raftcheck.cli.main import main
+from raftcheck.cli.mutants import check_mutant, is_as_expected
+from raftcheck.raft import MUTANTS, SAFETY, Mutant, raft_system
+from raftcheck.raft.counterexample import load, recorded, replay
+from raftimpl.errors import InvariantViolationError
+from raftimpl.rules import Rules
+from tests.impl.simulated import SimulatedCluster
+from tests.impl.test_replica import act, check
+
+HARMFUL = [mutant for mutant in MUTANTS.values() if mutant.violates]
+HARMLESS = [mutant for mutant in MUTANTS.values() if not mutant.violates]
+
+VIOLATED_BY = {mutant.violates: mutant.name for mutant in HARMFUL} | {
+    "State Machine Safety": "commit-old-terms",
+    "Applied Entries Are a Common Prefix": "commit-old-terms",
+    "Acknowledged Writes Are Never Lost": "vote-for-whoever-asks-first",
+    "Disk Holds Durable State": "never-persist-vote",
+    "Terms Never Go Back": "never-persist-vote",
+    "One Vote a Term": "step-down-clears-vote",
+    "Persist First": "persist-vote-later",
+}
+"""For every safety property a mutant that violates it."""
+
+
+def name_of(mutant: Mutant) -> str:
+    return mutant.name
+
+
+@pytest.mark.parametrize("mutant", HARMFUL, ids=name_of)
+def test_a_harmful_mutant_is_caught_and_its_counterexample_replays(
+    mutant: Mutant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = check_mutant(mutant)
+    assert is_as_expected(mutant, result)
+    found = result.counterexample
+    assert found is not None
+    file = tmp_path / "counterexample.json"
+    file.write_bytes(msgspec.json.encode(recorded(found, mutant.bounds, mutant.name, "test")))
+    assert main(["replay", str(file)]) == 1
+    assert f"{mutant.violates} is violated after {found.length} steps" in capsys.readouterr().out
+    again = replay(load(file))
+    assert again.violated == mutant.violates
+    assert again.found == found
+
+
+@pytest.mark.parametrize("mutant", HARMFUL, ids=name_of)
+def test_the_correct_rules_do_not_follow_a_mutants_counterexample_into_a_violation(
+    mutant: Mutant, tmp_path: Path
+) -> None:
+    found = check_mutant(mutant).counterexample
+    assert found is not None
+    file = tmp_path / "counterexample.json"
+    file.write_bytes(msgspec.json.encode(recorded(found, mutant.bounds, None, "test")))
+    assert replay(load(file)).violated is None
+    assert main(["replay", str(file)]) in {0, 3}
+
+
+@pytest.mark.parametrize("mutant", HARMLESS, ids=name_of)
+def test_a_harmless_mutant_passes(mutant: Mutant) -> None:
+    assert is_as_expected(mutant, check_mutant(mutant))
+
+
+@pytest.mark.parametrize("mutant", HARMFUL, ids=name_of)
+def test_the_correct_rules_hold_within_a_mutants_bounds(mutant: Mutant) -> None:
+    """What the mutant's row shows is the mutant's fault: the same exploration of Raft finds nothing."""
+    claims = [checked for checked in SAFETY if checked.name == mutant.violates]
+    result = explore(raft_system(mutant.bounds), claims, max_states=3_000)
+    assert result.verdict in {"holds", "inconclusive"}
+
+
+def test_a_mutant_changes_one_or_two_rules_and_nothing_else() -> None:
+    for mutant in MUTANTS.values():
+        changed = [name for name in vars(type(mutant.rules)) if not name.startswith("__")]
+        assert 1 <= len(changed) <= 2
+        assert all(hasattr(Rules, name) for name in changed)
+        assert mutant.description
+        assert mutant.source
+
+
+@pytest.mark.parametrize("claim", SAFETY, ids=lambda claim: claim.name)
+def test_every_safety_property_is_violated_by_some_mutant(claim: Property) -> None:
+    """A property that nothing can violate checks nothing."""
+    mutant = MUTANTS[VIOLATED_BY[claim.name]]
+    found = explore(raft_system(mutant.bounds, mutant.rules), [claim]).counterexample
+    assert found is not None
+    assert found.violated == claim.name
+
+
+@pytest.mark.parametrize("name", ["vote-for-whoever-asks-first", "half-rounded-down"])
+def test_the_random_schedules_of_whole_servers_can_fail(name: str) -> None:
+    cluster = SimulatedCluster(5, MUTANTS[name].rules)
+    schedule = [("elect", 0, 1), ("put", 0, 0), ("settle", 1, 0), ("elect", 4, 2), ("elect", 3, 2), ("settle", 0, 0)]
+    with pytest.raises((AssertionError, InvariantViolationError)):  # noqa: PT012
+        for action in [*schedule, ("elect", 4, 2), ("put", 4, 1), ("settle", 2, 0), ("settle", 0, 0)]:
+            act(cluster, *action)
+            check(cluster)
