@@ -157,13 +157,13 @@ class Rules:
     # Durability (Figure 2, "persistent state": "updated on stable storage before responding to RPCs")
 
     def durable_writes(self, before: ServerState, after: ServerState) -> tuple[Persist, ...]:
-        """Term, vote and log in one atomic write: between two writes a crash could tear them apart."""
+        """Term, vote and log in one atomic write, which no crash can tear apart (Figure 2, State)."""
         if durable(before) == durable(after):
             return ()
         return (persist_change(before.log, after),)
 
     def order_outputs(self, writes: tuple[Persist, ...], others: tuple[Output, ...]) -> tuple[Output, ...]:
-        """Persist first: what others may rely on must survive a crash."""
+        """Persist first: what others may rely on must survive a crash (Figure 2, State)."""
         return (*writes, *others)
 
     def restarted(self, server: int, disk: DurableState) -> ServerState:

@@ -20,19 +20,17 @@ from raftcheck.raft.properties import raft_properties
 from raftcheck.report import counterexample_text, result_document, result_text
 from raftcheck.version import __version__
 
-BOUNDS, SEARCH, OUTPUT = "Bounds", "Search", "Output"
-
 
 def check(
-    servers: Annotated[int, typer.Option(help="Servers in the cluster.", rich_help_panel=BOUNDS)] = 3,
-    terms: Annotated[int, typer.Option(help="Terms for which elections may start.", rich_help_panel=BOUNDS)] = 2,
-    entries: Annotated[int, typer.Option(help="Client entries appended, by all leaders.", rich_help_panel=BOUNDS)] = 1,
-    crashes: Annotated[int, typer.Option(help="Crashes, each followed by a restart.", rich_help_panel=BOUNDS)] = 0,
-    reads: Annotated[int, typer.Option(help="Linearizable reads.", rich_help_panel=BOUNDS)] = 0,
-    heartbeats: Annotated[int, typer.Option(help="Heartbeat timeouts of leaders.", rich_help_panel=BOUNDS)] = 0,
+    servers: Annotated[int, typer.Option(help="Servers in the cluster.")] = 3,
+    terms: Annotated[int, typer.Option(help="Terms for which elections may start.")] = 2,
+    entries: Annotated[int, typer.Option(help="Client entries appended, by all leaders.")] = 1,
+    crashes: Annotated[int, typer.Option(help="Crashes, each followed by a restart.")] = 0,
+    reads: Annotated[int, typer.Option(help="Linearizable reads.")] = 0,
+    heartbeats: Annotated[int, typer.Option(help="Heartbeat timeouts of leaders.")] = 0,
     forwarding: Annotated[bool, typer.Option(help="Clients ask any server, not only the leader.")] = False,
     torn_steps: Annotated[bool, typer.Option(help="Crashes also hit between two outputs of a step.")] = False,
-    batch: Annotated[int, typer.Option(help="Most entries in one AppendEntries.", rich_help_panel=BOUNDS)] = 8,
+    batch: Annotated[int, typer.Option(help="Most entries in one AppendEntries.")] = 8,
     candidates: Annotated[
         str | None,
         typer.Option(metavar="TERM:SERVER,...", help="Only that server may start an election for that term."),
@@ -54,7 +52,7 @@ def check(
     mode: Annotated[
         str | None,
         typer.Option(
-            metavar="|".join(MODES),
+            metavar="covering|reference",
             help="How to explore: covering keeps only states that no other state covers (lossy-duplicating "
             "networks; the default there); reference visits every state and finds shortest counterexamples.",
         ),
@@ -76,6 +74,12 @@ def check(
 
     Within the bounds nothing is left out: every order of timeouts, requests, deliveries, losses, duplications and
     crashes. The verdict is about these bounds only, and it names them.
+
+    \b
+    Examples:
+      raftproof check --terms 2 --entries 0 --crashes 1
+      raftproof check --servers 2 --network ordered
+      raftproof check --mutant vote-for-whoever-asks-first --property "Leader Completeness" --save found
     """
     rules = mutant_named(mutant).rules if mutant else None
     bounds = Bounds(

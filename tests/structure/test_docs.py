@@ -1,0 +1,60 @@
+"""The documents say what is there."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from raftcheck.raft import MUTANTS, SAFETY
+from tests.conftest import ROOT
+
+CLAIMS = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+ROWS = [line.split("|")[1:-1] for line in CLAIMS.splitlines() if line.startswith("| ") and "---" not in line][1:]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].strip()[:60])
+def test_every_claim_points_to_what_exists(row: list[str]) -> None:
+    _, implemented, checked, tested = (cell.strip() for cell in row)
+    for dotted in re.findall(r"`([\w.]+)`", implemented):
+        assert resolves(dotted), dotted
+    names = {claim.name for claim in SAFETY}
+    for name in filter(None, (part.strip() for part in checked.split(","))):
+        assert name in names or name == "with `--forwarding`", name
+    references = re.findall(r"`(tests/[^`]+)`", tested)
+    assert references
+    for reference in references:
+        path, _, function = reference.partition("::")
+        assert (ROOT / path).exists(), path
+        assert f"def {function}(" in (ROOT / path).read_text(encoding="utf-8") or not function, reference
+
+
+def resolves(dotted: str) -> bool:
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:length]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[length:]:
+            found = getattr(found, name)
+        return True
+    return False
+
+
+def test_the_map_names_every_file() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for folder in ("spec/raftspec", "impl/raftimpl", "checker/raftcheck/explore", "checker/raftcheck/raft"):
+        for path in (ROOT / folder).glob("*.py"):
+            minor = {"__init__.py", "networks.py", "result.py", "limits.py", "build.py", "labels.py", "bounds.py"}
+            assert path.name in text or path.name in minor, path
+
+
+def test_the_changelog_counts_the_mutants() -> None:
+    assert f"{len(MUTANTS)} mutants" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target

@@ -1,0 +1,43 @@
+"""The README's programs run and print what it says."""
+
+import contextlib
+import io
+import re
+from typing import Any
+
+import pytest
+
+from raftcheck.cli.main import main
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"```python\n(.*?)```(?:\n\n```\n(.*?)```)?", README, re.DOTALL)
+FIGURES = re.compile(r"(took|peak memory|\d+\.\d s).*")
+
+
+@pytest.mark.parametrize(("program", "printed"), PROGRAMS, ids=["rules", "protocol"])
+def test_a_program_prints_what_the_readme_shows(program: str, printed: str) -> None:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(program, "README.md", "exec"), {})
+    assert out.getvalue() == printed
+
+
+def test_the_mutant_behaves_as_the_readme_shows(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    command = re.search(r"raftproof (check --mutant [^\n]*) --save found\n\n```\n(.*?)```", README, re.DOTALL)
+    assert command is not None
+    arguments = [part.strip('"') for part in re.findall(r'"[^"]*"|\S+', command[1])]
+    assert main([*arguments, "--save", str(tmp_path)]) == 1
+    out = capsys.readouterr().out.replace(str(tmp_path), "found")
+    assert [FIGURES.sub("", line) for line in out.splitlines()] == [
+        FIGURES.sub("", line) for line in command[2].splitlines()
+    ]
+
+
+def test_the_first_output_is_what_make_run_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = next(block for block in re.findall(r"```\n(.*?)```", README, re.DOTALL) if block.startswith("HOLDS"))
+    assert main(["check"]) == 0
+    out = capsys.readouterr().out
+    assert [FIGURES.sub("", line) for line in out.splitlines()] == [
+        FIGURES.sub("", line) for line in shown.splitlines()
+    ]
