@@ -25,7 +25,7 @@ from raftcheck.explore.result import Counterexample, Event, GlobalState, Progres
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shorten import counterexample, saturate, shortened
 from raftcheck.explore.symmetry import Moved, Permutation, Symmetry, compose, inverse
-from raftcheck.model import Deliver, Envelope, Kind, ModelError, Network, Property, Step, System, Value
+from raftcheck.model import Deliver, Envelope, Kind, ModelError, Network, Property, System, Value
 
 WATCH_EVERY = 64
 
@@ -79,11 +79,14 @@ class Kept(NamedTuple):
 
 
 class BrokenError(Exception):
-    """Raised within the search when a step breaks a property."""
+    """Raised within the search when a property is broken: by a state, or by `event` in it.
 
-    def __init__(self, name: str, event: Event) -> None:
+    `names` is the renaming of the state under which it is: a predicate may tell the processes apart.
+    """
+
+    def __init__(self, name: str, names: Permutation, event: Event | None = None) -> None:
         super().__init__(name)
-        self.name, self.event = name, event
+        self.name, self.names, self.event = name, names, event
 
 
 class CoveringSearch:
@@ -202,21 +205,17 @@ class CoveringSearch:
         depth: int,
     ) -> None:
         """Keep a state unless a kept one covers it; drop those that it covers."""
-        antichain = self._antichains.get(configuration)
-        if antichain is None:
-            antichain = self._antichains[configuration] = []
-            broken = self._judge(configuration, depth)
-            if broken:
-                self._kept.append(Kept(configuration, network, parent, event, permutation, depth))
-                self._found(broken, len(self._kept) - 1, None)
-                return
+        antichain = self._antichains.get(configuration, [])
         if any(network | known == known for known in antichain):
             return
         try:
+            if configuration not in self._antichains:
+                self._antichains[configuration] = antichain
+                self._judge(configuration, depth)
             network = self._saturated(configuration, network)
         except BrokenError as broken:
             self._kept.append(Kept(configuration, network, parent, event, permutation, depth))
-            self._found(broken.name, len(self._kept) - 1, broken.event)
+            self._found(broken, len(self._kept) - 1)
             return
         variants = {self._rename_network(network, r): r for r in self._stabiliser(configuration)}
         if any(variant | known == known for known in antichain for variant in variants):
@@ -287,17 +286,18 @@ class CoveringSearch:
     def _move(self, place: Place, input: Value) -> Move | None:
         before, ghost = self._locals.values[place.local], self._ghosts.values[place.ghost]
         move = self.semantics.move(place.pid, before, input, ghost)
-        if move is None:
-            self.symmetry.verify_move(
-                self.system, Moved(place.pid, before, input, ghost, *self.semantics.refusal(place.pid, before, input))
-            )
+        step = move.step if move else self.semantics.refused_step(place.pid, before, input)
+        if move and step is None:
+            raise BrokenError(RAISED, self.symmetry.permutations[0], move.event)
+        moved = Moved(place.pid, before, input, ghost, step, move.ghost if move else None)
+        renamed = self.symmetry.renamed_moves(self.system, moved)
+        if move is None or move.step is None:
             return None
-        if move.step is None:
-            raise BrokenError(RAISED, move.event)
-        self.symmetry.verify_move(self.system, Moved(place.pid, before, input, ghost, move.step, move.ghost))
-        broken = self._judge_step(place.pid, before, input, move.step)
-        if broken:
-            raise BrokenError(broken, move.event)
+        for names, (pid, local, given, _, taken, _) in [(self.symmetry.permutations[0], moved), *renamed]:
+            assert taken is not None
+            broken = self.monitor.broken_by_step(pid, local, given, taken, self.depth)
+            if broken:
+                raise BrokenError(broken, names, move.event)
         sent = 0
         for envelope in move.envelopes:
             sent |= self._message_bit(envelope)
@@ -310,21 +310,16 @@ class CoveringSearch:
 
     # Judging
 
-    def _judge(self, configuration: Configuration, depth: int) -> str | None:
+    def _judge(self, configuration: Configuration, depth: int) -> None:
         """Judge a new configuration, under several names: a predicate may tell the processes apart."""
         processes, ghost = self._values(configuration)
-        stabiliser = self._stabiliser(configuration)
-        self.local_tuples += self.symmetry.orbit_size(len(stabiliser))
-        for permutation in (self.symmetry.permutations[0], *self.symmetry.probes):
-            renamed = self.symmetry.processes(processes, permutation)
-            state = GlobalState(renamed, frozenset(), self.symmetry.value(ghost, permutation))
+        self.local_tuples += self.symmetry.orbit_size(len(self._stabiliser(configuration)))
+        for names in (self.symmetry.permutations[0], *self.symmetry.probes):
+            renamed = self.symmetry.processes(processes, names)
+            state = GlobalState(renamed, frozenset(), self.symmetry.value(ghost, names))
             broken = self.monitor.broken_by_state(state, depth)
             if broken:
-                return broken
-        return None
-
-    def _judge_step(self, pid: int, before: Value, input: Value, step: Step) -> str | None:
-        return self.monitor.broken_by_step(pid, before, input, step, self.depth)
+                raise BrokenError(broken, names)
 
     def _values(self, configuration: Configuration) -> tuple[tuple[Value, ...], Value]:
         locals_, ghost = configuration
@@ -383,13 +378,16 @@ class CoveringSearch:
 
     # From a violation to a counterexample
 
-    def _found(self, name: str, number: int, event: Event | None) -> None:
+    def _found(self, broken: BrokenError, number: int) -> None:
         """Turn the way to a kept state, and a last event if that is at fault, into a short counterexample."""
         events, names = self._events_to(number)
-        if event is not None:
-            events = [*saturate(self.semantics, events), self._named(event, names)]
-        found = shortened(self.semantics, self.monitor.properties, name, events)
-        self.counterexample = counterexample(self.semantics, name, found)
+        if broken.event is not None:
+            events = [*saturate(self.semantics, events), self._named(broken.event, names)]
+        # The path's names are its own; the fault was seen under those of the kept state, renamed.
+        to_broken = compose(broken.names, inverse(names))
+        events = [self._named(event, to_broken) for event in events]
+        found = shortened(self.semantics, self.monitor.properties, broken.name, events)
+        self.counterexample = counterexample(self.semantics, broken.name, found)
         self.depth = len(found)
 
     def _events_to(self, number: int) -> tuple[list[Event], Permutation]:

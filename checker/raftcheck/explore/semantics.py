@@ -90,10 +90,10 @@ class Semantics:
         move = self.move(pid, state.processes[pid], input, state.ghost)
         return self._after(state, move, network) if move else None
 
-    def refusal(self, pid: int, before: Value, input: Value) -> tuple[Step | None, None]:
+    def refused_step(self, pid: int, before: Value, input: Value) -> Step | None:
         """Return the step behind a move that is None: None itself, or a step that the scenario forbids."""
         step = self._step(pid, before, input)
-        return (None if isinstance(step, Exception) else step), None
+        return None if isinstance(step, Exception) else step
 
     def _after(self, state: GlobalState, move: Move, network: Contents) -> Successor:
         """Put a move into the global state; `network` is without the message that was delivered."""

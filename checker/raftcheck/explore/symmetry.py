@@ -81,19 +81,25 @@ class Symmetry:
             if renamed != {self.value(input, permutation) for input in inputs}:
                 raise ModelError(f"process {pid} in {local!r} has other inputs than its renamings; {REMEDY}")
 
-    def verify_move(self, system: System, moved: "Moved") -> None:
-        """Raise ModelError unless a renamed process and scenario do, renamed, what these did."""
+    def renamed_moves(self, system: System, moved: "Moved") -> "list[tuple[Permutation, Moved]]":
+        """Return what renamed processes and scenario do, as they are executed under every probe.
+
+        Raises ModelError unless that is, renamed, what these did.
+        """
         pid, before, input, ghost, step, ghost_after = moved
+        result = []
         for permutation in self.probes:
             to, local, given = permutation[pid], self.value(before, permutation), self.value(input, permutation)
             renamed = system.processes[to].step(local, given)
             if _comparable(renamed) != _comparable(self._step(step, permutation)):
                 raise ModelError(f"process {pid} in {before!r} does with {input!r} other than its renamings; {REMEDY}")
-            if renamed is None or system.scenario is None:
-                continue
-            observed = system.scenario.observe(self.value(ghost, permutation), to, local, given, renamed)
-            if observed != (None if ghost_after is None else self.value(ghost_after, permutation)):
-                raise ModelError(f"the scenario tells process {pid} from others after {input!r}; {REMEDY}")
+            past, after = self.value(ghost, permutation), None
+            if renamed is not None and system.scenario is not None:
+                after = system.scenario.observe(past, to, local, given, renamed)
+                if after != (None if ghost_after is None else self.value(ghost_after, permutation)):
+                    raise ModelError(f"the scenario tells process {pid} from others after {input!r}; {REMEDY}")
+            result.append((permutation, Moved(to, local, given, past, renamed, after)))
+        return result
 
     def _step(self, step: Step | None, permutation: Permutation) -> Step | None:
         if step is None:
