@@ -38,5 +38,5 @@ def decode_durable(encoded: bytes) -> DurableState:
 def _decode(decoder: msgspec.msgpack.Decoder[T], encoded: bytes, what: str) -> T:
     try:
         return decoder.decode(encoded)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedInputError(f"not a {what}: {error}") from error

@@ -29,6 +29,13 @@ def match_index_never_goes_back(before: ServerState, step: Step) -> bool:
     return all(old <= new for old, new in zip(before.match_index, after.match_index, strict=True))
 
 
+def next_index_follows_match_index(before: ServerState, step: Step) -> bool:
+    """A leader never sends again what a follower is known to have: next_index is above match_index (section 5.3)."""
+    after = step.state
+    followers = [server for server in range(len(after.next_index)) if server != after.id]
+    return all(after.next_index[server] > after.match_index[server] for server in followers)
+
+
 def one_vote_a_term(before: ServerState, step: Step) -> bool:
     """A vote, once given, stays for the term (section 5.2)."""
     after = step.state
@@ -62,6 +69,7 @@ INVARIANTS: dict[str, Callable[[ServerState, Step], bool]] = {
     "Terms Never Go Back": terms_never_go_back,
     "Commit Index Never Goes Back": commit_index_never_goes_back,
     "Match Index Never Goes Back": match_index_never_goes_back,
+    "Next Index Follows Match Index": next_index_follows_match_index,
     "One Vote a Term": one_vote_a_term,
     "Leader Append-Only": leader_append_only,
     "Committed Entries Stay": committed_entries_stay,

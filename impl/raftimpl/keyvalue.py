@@ -77,9 +77,13 @@ class EncodedCommand(msgspec.Struct, array_like=True):
 
 
 def encode_command(command: Command) -> bytes:
-    """Return the bytes that go into the log."""
-    fields = msgspec.Raw(msgspec.json.encode(command.operation))
-    return msgspec.json.encode(EncodedCommand(command.client, command.sequence, NAMES[type(command.operation)], fields))
+    """Return the bytes that go into the log. Raises MalformedInputError for texts that are no Unicode."""
+    try:
+        fields = msgspec.Raw(msgspec.json.encode(command.operation))
+        name = NAMES[type(command.operation)]
+        return msgspec.json.encode(EncodedCommand(command.client, command.sequence, name, fields))
+    except UnicodeEncodeError as error:
+        raise MalformedInputError(f"not a command of the key-value store: {error}") from error
 
 
 def decode_command(encoded: bytes) -> Command:
@@ -87,7 +91,7 @@ def decode_command(encoded: bytes) -> Command:
     try:
         read = msgspec.json.decode(encoded, type=EncodedCommand)
         operation: Any = msgspec.json.decode(read.fields, type=OPERATIONS[read.operation])
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, RecursionError) as error:
         raise MalformedInputError(f"not a command of the key-value store: {encoded!r}: {error}") from error
     return Command(read.client, read.sequence, operation)
 

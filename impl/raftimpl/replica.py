@@ -80,9 +80,18 @@ class Refused(Value, frozen=True):
     request_id: int
 
 
+class Superseded(Value, frozen=True):
+    """Tell a client that it has itself moved on: a later write under its name was applied before this one.
+
+    This write was not applied and never will be.
+    """
+
+    request_id: int
+
+
 ClientInput = WriteRequest | LinearizableRead | LocalRead | GiveUp
 ReplicaInput = ClientInput | core.ElectionTimeout | core.HeartbeatTimeout | core.Receive
-ReplicaOutput = core.Persist | core.Send | core.ResetElectionTimer | Answered | Refused
+ReplicaOutput = core.Persist | core.Send | core.ResetElectionTimer | Answered | Refused | Superseded
 
 
 class ReplicaStep(NamedTuple):
@@ -129,8 +138,8 @@ def core_step(cluster: Cluster, replica: Replica, input: core.Input, request_id:
     for output in taken.outputs:
         match output:
             case core.Apply(_, entry):
-                replica, answers = apply_entry(replica, entry)
-                outputs += answers
+                replica, told = apply_entry(replica, entry)
+                outputs += told
             case core.ReadReady(ready_id):
                 replica, answers = answer_read(replica, ready_id)
                 outputs += answers
@@ -143,7 +152,7 @@ def core_step(cluster: Cluster, replica: Replica, input: core.Input, request_id:
     return ReplicaStep(replica, tuple(outputs))
 
 
-def apply_entry(replica: Replica, entry: Entry) -> tuple[Replica, tuple[Answered, ...]]:
+def apply_entry(replica: Replica, entry: Entry) -> tuple[Replica, tuple[Answered | Superseded, ...]]:
     """Apply a committed entry; answer its client if that waits here.
 
     Bytes that are no command are passed over, on every server alike: a peer has let them into the log.
@@ -161,7 +170,7 @@ def apply_entry(replica: Replica, entry: Entry) -> tuple[Replica, tuple[Answered
     if request_id is None:
         return replica, ()
     replica = replace(replica, waiting_writes=replica.waiting_writes.remove(key))
-    return replica, () if answer is None else (Answered(request_id, answer),)
+    return replica, (Superseded(request_id) if answer is None else Answered(request_id, answer),)
 
 
 def answer_read(replica: Replica, request_id: int) -> tuple[Replica, tuple[Answered, ...]]:

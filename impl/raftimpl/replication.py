@@ -90,12 +90,8 @@ def entries_accepted(cluster: Cluster, state: ServerState, follower: int, respon
 
 
 def entries_refused(cluster: Cluster, state: ServerState, follower: int, response: AppendEntriesResponse) -> Effects:
-    """Back up next_index and try again, unless the refusal answers a request that is no longer the last.
-
-    Nothing is refused for the log at index 0, so such a refusal speaks of the term alone: a follower in this
-    leader's term gives it to a request that the same server sent as leader of an earlier one.
-    """
-    if response.index == 0 or response.index != state.next_index[follower] - 1:
+    """Back up next_index and try again, if the refusal answers the last request."""
+    if not cluster.rules.counts_refusal(state, follower, response):
         return Effects(state)
     next_index = cluster.rules.backed_up_next_index(state, response)
     leader = replace(state, next_index=with_item(state.next_index, follower, next_index))

@@ -111,6 +111,16 @@ class Rules:
         """What a follower has acknowledged, never back: answers may overtake each other (Figure 2, Leaders)."""
         return max(match_index, acknowledged)
 
+    def counts_refusal(self, state: ServerState, follower: int, response: AppendEntriesResponse) -> bool:
+        """A refusal counts if it answers the last request, which asked about next_index - 1 (section 5.3).
+
+        At or below match_index the logs are known to match, so a refusal there is an old one; to back up for it
+        would send the same entries for ever. That leaves out index 0 too, where nothing is refused for the log:
+        such a refusal speaks of the term alone, in answer to a request of an earlier term of this leader.
+        """
+        is_old = response.index <= state.match_index[follower]
+        return not is_old and response.index == state.next_index[follower] - 1
+
     def backed_up_next_index(self, state: ServerState, response: AppendEntriesResponse) -> int:
         """Where to try next after a refusal: past the leader's last entry of the conflicting term (section 5.3).
 

@@ -26,8 +26,10 @@ def document(value: Any) -> Document:
     """
     _require_string_keys(value)
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+        text.encode()  # a lone surrogate is no Unicode text
+        return text
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"not a JSON document: {error}") from error
 
 

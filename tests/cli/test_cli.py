@@ -14,6 +14,7 @@ import itf_py
 import pytest
 
 from raftcheck.cli.main import main
+from raftcheck.raft import Bounds
 from raftcheck.version import __version__
 
 SMALL = ["check", "--servers", "2", "--terms", "1"]
@@ -42,7 +43,7 @@ def test_holds(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(SMALL, capsys)
     assert code == 0
     assert out.startswith("HOLDS: every behaviour within the bounds was explored")
-    assert "2 servers, 1 term, 1 client entry, 0 crashes" in out
+    assert "2 servers, 1 term, 1 client entry, 0 crashes, 0 reads, 0 heartbeats" in out
     assert "✓ Leader Completeness" in out
 
 
@@ -66,6 +67,11 @@ def test_vacuous(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 4
     assert out.startswith("VACUOUS")
     assert "✗ A leader is elected: missing" in out
+
+
+def test_one_property_alone_does_not_hold_vacuously(capsys: pytest.CaptureFixture[str]) -> None:
+    cut = ["--terms", "1", "--entries", "0", "--cut", "0-1,0-2,1-2", "--property", "Leader Completeness"]
+    assert run(["check", *cut], capsys)[0] == 4
 
 
 def test_json_on_stdout_is_alone_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +125,7 @@ def test_replay_of_a_mended_bug_says_so(tmp_path: Path, capsys: pytest.CaptureFi
     file.write_text(json.dumps({**document, "mutant": None}))
     code, out, _ = run(["replay", str(file)], capsys)
     assert code == 0
-    assert "HOLDS: Election Safety is no longer violated by these 2 events" in out
+    assert "NO LONGER VIOLATED: Election Safety, by this one behaviour of 2 events" in out
 
 
 def test_replay_of_an_impossible_behaviour_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,6 +154,11 @@ def saved(tmp_path: Path, changes: dict[str, Any]) -> str:
         ({"mutant": "nonsense"}, "there is no mutant 'nonsense'"),
         ({"property": "World Peace"}, "there is no property 'World Peace'"),
         ({"bounds": {"servers": 3}}, "no bounds of a Raft model"),
+        ({"bounds": {**Bounds().to_dict(), "servers": 3.0}}, "servers must be a whole number, not 3.0"),
+        ({"bounds": {**Bounds().to_dict(), "servers": True}}, "servers must be a whole number"),
+        ({"bounds": {**Bounds().to_dict(), "torn_steps": "no", "crashes": 1}}, "torn_steps must be true or false"),
+        ({"bounds": {**Bounds().to_dict(), "candidates": {"1": 1.5}}}, "there is no server 1.5"),
+        ({"property": "World Peace", "error": "x"}, "there is no property 'World Peace'"),
         ({"events": [{"pid": 9, "input": {"type": "ElectionTimeout"}}]}, "an event names server 9"),
         ({"events": [{"pid": 0, "input": {"type": "Explosion"}}]}, "no counterexample of raftproof"),
         ({"events": 7}, "no counterexample of raftproof"),
@@ -176,6 +187,15 @@ def test_a_counterexample_file_that_is_none(
         (["check", "--mode", "covering", "--network", "ordered"], "covering mode needs a network"),
         (["check", "--network", "tcp"], "--network"),
         (["check", "--max-memory", "lots"], "no amount of memory"),
+        (["check", "--max-memory", "9" * 400 + "G"], "no amount of memory"),
+        (["check", "--max-seconds", "nan"], "max_seconds must be at least 0, not nan"),
+        (["check", "--candidates", "1:" + "9" * 5000], "no list of TERM:SERVER"),
+        (["check", "--candidates", "1:0,1:1"], "names a term twice"),
+        (["check", "--candidates", "9:0"], "no election starts for term 9"),
+        (["check", "--cut", "0-0"], "server 0 cannot be cut off from itself"),
+        (["check", "--no-lossy"], "may always lose messages"),
+        (["check", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
+        (["mutants", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
         (["check", "--max-states", "0"], "max_states must be at least 1"),
         (["check", "--candidates", "1"], "no list of TERM:SERVER"),
         (["check", "--cut", "0:1"], "no list of SERVER-SERVER"),
@@ -243,15 +263,53 @@ def test_an_internal_error_is_70_and_shows_where(
 
 def test_ctrl_c_gives_the_partial_figures_and_exit_code_3() -> None:
     command = [sys.executable, "-m", "raftcheck.cli", "check", "--servers", "5", "--terms", "3", "--entries", "3"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(6)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=120)
+    # Whoever runs the tests in the background may have SIGINT ignored, which children inherit.
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        try:
+            time.sleep(6)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 3, err
     assert out.startswith("INCONCLUSIVE")
     assert "limit     interrupted" in out
     assert int(re.search(r"explored  ([\d,]+) states", out)[1].replace(",", "")) > 1  # type: ignore[index]
     assert "Traceback" not in err
+
+
+def test_ctrl_c_in_mutants_blames_no_mutant(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("raftcheck.cli.output.PlainProgress.__call__", interrupt)
+    monkeypatch.setattr(sys.modules["raftcheck.explore.limits"], "PROGRESS_SECONDS", 0.0)
+    code, out, _ = run(["mutants", "vote-only-once", "half-rounded-down"], capsys)
+    assert code == 3
+    assert "Interrupted at vote-only-once: the rows from there on are not decided." in out
+    assert "half-rounded-down" not in out
+
+
+def test_a_terminal_without_the_characters_still_gets_the_verdict() -> None:
+    command = [sys.executable, "-m", "raftcheck.cli", *SMALL]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stdout[:6]) == (0, b"HOLDS:")
+
+
+def test_a_full_disk_is_one_line() -> None:
+    shell = f"{sys.executable} -m raftcheck.cli mutants --list > /dev/full"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("raftproof: cannot write the output: No space left on device\n")
 
 
 def test_a_closed_pipe_is_no_traceback() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from raftimpl import replica as r
 from raftimpl.cluster import cluster_of
+from raftimpl.log import Log
 from raftimpl.rules import Rules, persisted
 from raftimpl.state import DurableState, Role
 from raftimpl.step import ElectionTimeout, HeartbeatTimeout, Persist, Receive, Send
@@ -22,7 +23,10 @@ class Request:
 
 
 class SimulatedCluster:
-    """`acknowledged_revision` is the greatest revision that any client was told for a write."""
+    """`acknowledged_revision` is the greatest revision that any client was told for a write.
+
+    `committed` is the longest prefix that any server ever had committed, and remembers what all may forget.
+    """
 
     def __init__(self, servers: int, rules: Rules | None = None) -> None:
         self.cluster = cluster_of(servers, rules)
@@ -32,11 +36,14 @@ class SimulatedCluster:
         self.requests: dict[int, Request] = {}
         self.refused: set[int] = set()
         self.acknowledged_revision = 1
+        self.committed: Log = ()
         self.sequences: dict[str, int] = {}
 
     def take(self, server: int, input: r.ReplicaInput) -> None:
         taken = r.step(self.cluster, self.replicas[server], input)
         self.replicas[server] = taken.replica
+        now = taken.replica.server
+        self.committed = max(self.committed, now.log[: now.commit_index], key=len)
         for output in taken.outputs:
             match output:
                 case Persist():

@@ -184,6 +184,7 @@ BROKEN: dict[str, Step] = {
     "Terms Never Go Back": Step(replace(LEADER, current_term=0)),
     "Commit Index Never Goes Back": Step(replace(LEADER, commit_index=0)),
     "Match Index Never Goes Back": Step(replace(LEADER, match_index=(1, 0, 0))),
+    "Next Index Follows Match Index": Step(replace(LEADER, next_index=(0, 1, 2))),
     "One Vote a Term": Step(replace(LEADER, voted_for=2)),
     "Leader Append-Only": Step(replace(LEADER, log=(), match_index=(1, 1, 0))),
     "Committed Entries Stay": Step(replace(LEADER, role=Role.FOLLOWER, log=(E2,))),

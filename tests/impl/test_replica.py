@@ -182,7 +182,7 @@ def check(cluster: SimulatedCluster) -> None:
     servers = [replica.server for replica in cluster.replicas]
     leaders = [server for server in servers if server.id in cluster.leaders()]
     assert len({leader.current_term for leader in leaders}) == len(leaders)
-    longest = max((server.log[: server.commit_index] for server in servers), key=len)
+    longest = cluster.committed
     stores, answers = [Store()], {}
     for entry in longest:
         store = stores[-1]

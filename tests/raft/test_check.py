@@ -106,6 +106,7 @@ def test_only_candidates_start_elections() -> None:
         ({"entries": -1}, "entries must be from 0"),
         ({"batch": 0}, "batch must be from 1"),
         ({"candidates": {1: 3}}, "there is no server 3 in a cluster of 3"),
+        ({"torn_steps": True}, "steps are torn by crashes, of which there are none"),
         ({"cut": ((0, 5),)}, "there is no server 5"),
     ],
 )
@@ -115,7 +116,7 @@ def test_bounds_that_make_no_model(arguments: dict[str, Any], text: str) -> None
 
 
 def test_bounds_survive_json() -> None:
-    bounds = Bounds(servers=5, network=Network.ORDERED, candidates={2: 1}, cut=((0, 1),), torn_steps=True)
+    bounds = Bounds(servers=5, network=Network.ORDERED, candidates={2: 1}, cut=((0, 1),), crashes=1, torn_steps=True)
     assert Bounds.from_dict(bounds.to_dict()) == bounds
     for broken in ({}, {**bounds.to_dict(), "network": "tcp"}, {**bounds.to_dict(), "colour": "red"}):
         with pytest.raises(ModelError, match="no bounds of a Raft model"):

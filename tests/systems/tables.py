@@ -84,6 +84,7 @@ tables = st.fixed_dictionaries(
     {(at, trigger): st.one_of(rows, rows, rows, st.none()) for at in STATES for trigger in MESSAGES + INPUTS}
 ).map(lambda table: {key: row for key, row in table.items() if row is not None})
 
+
 @st.composite
 def systems(draw: st.DrawFn, network: Network = Network.LOSSY_DUPLICATING) -> System:
     processes = draw(st.sampled_from([3, 2, 3, 2, 1]))

@@ -11,7 +11,7 @@ def memory(text: str | None) -> int | None:
     """Read an amount of memory, such as 500M or 2G, in bytes."""
     if text is None:
         return None
-    read = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG]?)i?B?", text.strip(), re.IGNORECASE)
+    read = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)([KMG]?)i?B?", text.strip(), re.IGNORECASE)
     if not read:
         raise ModelError(f"--max-memory {text!r} is no amount of memory; write for example 500M or 2G")
     return int(float(read[1]) * UNITS[read[2].upper()])
@@ -21,17 +21,20 @@ def candidates(text: str | None) -> dict[int, int]:
     """Read "TERM:SERVER,..." as a mapping."""
     if not text:
         return {}
-    pairs = [re.fullmatch(r"\s*(\d+)\s*:\s*(\d+)\s*", part) for part in text.split(",")]
+    pairs = [re.fullmatch(r"\s*(\d{1,3})\s*:\s*(\d{1,3})\s*", part) for part in text.split(",")]
     if not all(pairs):
         raise ModelError(f"--candidates {text!r} is no list of TERM:SERVER; write for example 2:1,3:0")
-    return {int(pair[1]): int(pair[2]) for pair in pairs if pair}
+    chosen = {int(pair[1]): int(pair[2]) for pair in pairs if pair}
+    if len(chosen) < len(pairs):
+        raise ModelError(f"--candidates {text!r} names a term twice")
+    return chosen
 
 
 def cut(text: str | None) -> tuple[tuple[int, int], ...]:
     """Read "SERVER-SERVER,..." as pairs."""
     if not text:
         return ()
-    pairs = [re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", part) for part in text.split(",")]
+    pairs = [re.fullmatch(r"\s*(\d{1,3})\s*-\s*(\d{1,3})\s*", part) for part in text.split(",")]
     if not all(pairs):
         raise ModelError(f"--cut {text!r} is no list of SERVER-SERVER; write for example 0-1,0-2")
     return tuple((int(pair[1]), int(pair[2])) for pair in pairs if pair)

@@ -1,5 +1,6 @@
 """`raftproof check`: explore every behaviour of a small cluster."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,10 +8,10 @@ import typer
 
 from raftcheck.cli import arguments
 from raftcheck.cli.exits import EXIT_CODES
-from raftcheck.cli.output import progress_on_stderr, require_writable, write_json
+from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, write_json
 from raftcheck.cli.saving import save_counterexample
 from raftcheck.explore import MODES, Mode, Result, explore
-from raftcheck.model import ModelError, Network, Property
+from raftcheck.model import Kind, ModelError, Network, Property
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.build import raft_system
 from raftcheck.raft.counterexample import recorded
@@ -99,6 +100,7 @@ def check(
     )
     properties = chosen(raft_properties(bounds), only or [])
     require_writable(json)
+    require_folder(save)
     with progress_on_stderr("check") as progress:
         result = explore(
             raft_system(bounds, rules),
@@ -117,12 +119,15 @@ def check(
 
 
 def chosen(properties: tuple[Property, ...], names: list[str]) -> tuple[Property, ...]:
-    """Return the named properties, all if none is named. Raises ModelError for an unknown name."""
+    """Return the named properties, all if none is named; always all witnesses, so that nothing holds vacuously.
+
+    Raises ModelError for an unknown name.
+    """
     known = {checked.name: checked for checked in properties}
     for name in names:
         if name not in known:
             raise ModelError(f"there is no property {name!r} within these bounds; there are: {', '.join(known)}")
-    return tuple(known[name] for name in names) if names else properties
+    return tuple(p for p in properties if not names or p.name in names or p.kind is Kind.SOMETIMES)
 
 
 def mode_for(network: Network, wanted: str | None) -> Mode:
@@ -150,5 +155,9 @@ def report(result: Result, bounds: Bounds, mutant: str | None, json: str | None,
     typer.echo(result_text(result, bounds.in_words() + (f", mutant {mutant}" if mutant else "")))
     if found:
         typer.echo(f"\n{counterexample_text(found, RaftLabels())}")
-        command = f"raftproof replay {path}" if save else "give --save DIR for a file that raftproof replay executes"
+        command = (
+            shlex.join(["raftproof", "replay", str(path)])
+            if save
+            else "give --save DIR for a file that raftproof replay executes"
+        )
         typer.echo(f"\nTo see it again: {command}")

@@ -1,5 +1,6 @@
 """The program: one command each for what the project does, and the exit codes that all of them share."""
 
+import io
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -50,6 +51,9 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character must not cost a verdict
     try:
         code = app(args=arguments, prog_name="raftproof", standalone_mode=False)
     except ModelError as error:
@@ -60,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return INCONCLUSIVE
+    except OSError as error:
+        return complain(f"cannot write the output: {error.strerror}")
     except Exception as error:
         if isinstance(error, ClickException):
             describe: Callable[[], str] = getattr(error, "format_message", error.__str__)

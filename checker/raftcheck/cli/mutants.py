@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from raftcheck.cli.output import progress_on_stderr, require_writable, write_json
+from raftcheck.cli.exits import EXIT_CODES
+from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, write_json
 from raftcheck.cli.saving import save_counterexample
 from raftcheck.explore import Result, explore
 from raftcheck.raft.build import raft_system
@@ -41,18 +42,38 @@ def mutants(
         print_list(rows)
         return 0
     require_writable(json)
+    require_folder(save)
     with progress_on_stderr("mutants") as progress:
-        results = [(mutant, check_mutant(mutant, progress)) for mutant in rows]
+        results = check_all(rows, progress)
     documents = [document_of(mutant, result, save) for mutant, result in results]
-    wrong = [mutant.name for mutant, result in results if not is_as_expected(mutant, result)]
+    decided = [(mutant, result) for mutant, result in results if result.verdict != "inconclusive"]
+    wrong = [mutant.name for mutant, result in decided if not is_as_expected(mutant, result)]
     if json:
         write_json({"schema": SCHEMA, "kind": "mutants", "version": __version__, "rows": documents}, json)
+    undecided = [mutant.name for mutant, result in results if result.verdict == "inconclusive"]
     if json != "-":
         print_table(results)
-        typer.echo(
-            f"Not as the table says: {', '.join(wrong)}" if wrong else f"All {len(rows)} rows are as the table says."
-        )
-    return 1 if wrong else 0
+        typer.echo(summary(len(rows), wrong, undecided))
+    return 1 if wrong else EXIT_CODES["inconclusive"] if undecided else 0
+
+
+def check_all(rows: list[Mutant], progress: Any) -> list[tuple[Mutant, Result]]:
+    """Check the mutants one after another, until one is interrupted."""
+    results = []
+    for mutant in rows:
+        results.append((mutant, check_mutant(mutant, progress)))
+        if results[-1][1].limit == "interrupted":
+            break
+    return results
+
+
+def summary(rows: int, wrong: list[str], undecided: list[str]) -> str:
+    """Return the last line: what is not as the table says, and what could not be told."""
+    if wrong:
+        return f"Not as the table says: {', '.join(wrong)}"
+    if undecided:
+        return f"Interrupted at {', '.join(undecided)}: the rows from there on are not decided."
+    return f"All {rows} rows are as the table says."
 
 
 def check_mutant(mutant: Mutant, progress: Any = None) -> Result:
@@ -90,7 +111,7 @@ def document_of(mutant: Mutant, result: Result, save: Path | None) -> dict[str, 
 
 def print_list(rows: list[Mutant]) -> None:
     """Print what each mutant changes and what it breaks."""
-    table = Table("mutant", "what is changed", "violates", "source", box=None, pad_edge=False)
+    table = Table(Column("mutant", no_wrap=True), "what is changed", "violates", "source", box=None, pad_edge=False)
     for mutant in rows:
         table.add_row(mutant.name, mutant.description, mutant.violates or "nothing: harmless", mutant.source)
     stdout().print(table)
@@ -98,7 +119,17 @@ def print_list(rows: list[Mutant]) -> None:
 
 def print_table(results: list[tuple[Mutant, Result]]) -> None:
     """Print the kill table."""
-    table = Table("", "mutant", "must violate", "verdict", "steps", "states", "seconds", box=None, pad_edge=False)
+    table = Table(
+        "",
+        Column("mutant", no_wrap=True),
+        "must violate",
+        "verdict",
+        "steps",
+        "states",
+        "seconds",
+        box=None,
+        pad_edge=False,
+    )
     for mutant, result in results:
         found = result.counterexample
         table.add_row(

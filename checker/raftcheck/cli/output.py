@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import msgspec
@@ -55,13 +56,27 @@ def require_writable(target: str | None) -> None:
         raise ModelError(f"cannot write {path}: {error.strerror}") from error
 
 
+def require_folder(folder: Path | None) -> None:
+    """Raise ModelError now if files could not be written to a folder after a long run."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ModelError(f"cannot write to {folder}: {error.strerror}") from error
+
+
 @contextmanager
 def progress_on_stderr(title: str) -> Iterator[Callable[[Progress], None]]:
     """Show progress while the block runs: a live line on a terminal, else a plain line now and then."""
     console = Console(stderr=True)
     if console.is_terminal:
         with Live(console=console, transient=True, auto_refresh=False) as live:
-            yield lambda progress: live.update(Text(f"{title}: {progress_line(progress)}"), refresh=True)
+            yield lambda progress: live.update(
+                Text(f"{title}: {progress_line(progress)}", no_wrap=True, overflow="ellipsis"), refresh=True
+            )
     else:
         yield PlainProgress(title)
 
@@ -85,6 +100,6 @@ def progress_line(progress: Progress) -> str:
     """Return the figures in one line."""
     rate = progress.states / progress.seconds if progress.seconds else 0.0
     return (
-        f"{progress.states:,} states ({rate:,.0f}/s), {progress.frontier:,} to explore, "
+        f"{progress.states:,} states so far ({rate:,.0f}/s), {progress.frontier:,} to explore, "
         f"{progress.transitions:,} transitions, depth {progress.depth}, {progress.seconds:.0f} s"
     )

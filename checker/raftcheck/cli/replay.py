@@ -32,7 +32,7 @@ def replay(
         )
         return EXIT_CODES["inconclusive"]
     if replayed.violated is None:
-        typer.echo(f"HOLDS: {read.property} is no longer violated by these {len(read.events)} events.")
+        typer.echo(f"NO LONGER VIOLATED: {read.property}, by this one behaviour of {len(read.events)} events.")
         return EXIT_CODES["holds"]
     typer.echo(f"VIOLATED: it still fails.\n\n{counterexample_text(replayed.found, labels)}")
     return EXIT_CODES["violated"]

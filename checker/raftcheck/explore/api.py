@@ -45,6 +45,7 @@ def explore(
         raise ModelError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
     if not isinstance(symmetry, bool) or (workers is not None and workers < 1):
         raise ModelError(f"symmetry must be True or False and workers at least 1, not {symmetry!r} and {workers!r}")
+    properties = tuple(properties)
     names = [checked.name for checked in properties]
     if len(set(names)) != len(names):
         raise ModelError(f"two properties have the same name: {', '.join(sorted(names))}")

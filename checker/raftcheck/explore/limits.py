@@ -1,5 +1,6 @@
 """Limits of an exploration: reaching one makes the verdict "inconclusive", never "holds"."""
 
+import math
 import resource
 import sys
 import time
@@ -34,7 +35,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name, least in (("max_states", 1), ("max_depth", 0), ("max_seconds", 0), ("max_memory", 1)):
             value = getattr(self, name)
-            if value is not None and value < least:
+            if value is not None and not least <= value < math.inf:
                 raise ModelError(f"{name} must be at least {least}, not {value}")
 
 

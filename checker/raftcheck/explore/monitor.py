@@ -6,9 +6,7 @@ from typing import Any
 
 from raftcheck.explore.result import GlobalState, PropertyResult
 from raftcheck.model import Kind, Property, Scope, Step, Value
-
-RAISED = "No Exception"
-"""The name under which an exception raised by a process's step is reported."""
+from raftcheck.model.properties import RAISED
 
 Arguments = tuple[Any, ...]
 

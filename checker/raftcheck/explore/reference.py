@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from raftcheck.explore.limits import Limits, Watch
-from raftcheck.explore.monitor import RAISED, Evaluator, Monitor
+from raftcheck.explore.monitor import Evaluator, Monitor
 from raftcheck.explore.result import Counterexample, Event, GlobalState, Progress
 from raftcheck.explore.semantics import Semantics, Successor, describe
 from raftcheck.model import Property, Step, System
+from raftcheck.model.properties import RAISED
 
 WATCH_EVERY = 256
 
@@ -67,7 +68,7 @@ class ReferenceSearch:
         initial = self.semantics.initial()
         self.parents[initial] = None
         broken = self.monitor.broken_by_state(initial, 0)
-        if broken:
+        if broken is not None:
             self.counterexample = self._path_to(initial, broken)
         frontier = [initial]
         depth = 0
@@ -90,7 +91,7 @@ class ReferenceSearch:
         """Visit all successors of a state; add the new ones to `reached`."""
         for successor in self.semantics.successors(state):
             broken = self._broken_by_step(state, successor, depth)
-            if broken:
+            if broken is not None:
                 self.counterexample = self._path_to(state, broken, successor)
                 return
             after = successor.state
@@ -107,7 +108,7 @@ class ReferenceSearch:
             self.parents[after] = state
             reached.append(after)
             broken = self.monitor.broken_by_state(after, depth)
-            if broken:
+            if broken is not None:
                 self.depth = depth
                 self.counterexample = self._path_to(after, broken)
                 return

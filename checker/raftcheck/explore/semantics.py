@@ -54,7 +54,7 @@ class Semantics:
         """Return the one initial state: every process at its start, nothing under way."""
         processes = tuple(process.initial(pid) for pid, process in enumerate(self.system.processes))
         scenario = self.system.scenario
-        return GlobalState(processes, frozenset(), scenario.initial if scenario else None)
+        return GlobalState(processes, frozenset(), scenario.initial if scenario is not None else None)
 
     def successors(self, state: GlobalState) -> Iterator[Successor]:
         """Yield everything that may happen in a state, always in the same order."""
@@ -124,8 +124,8 @@ class Semantics:
         if isinstance(step, Exception):
             return Move(event, None, error=step)
         scenario = self.system.scenario
-        after = scenario.observe(ghost, pid, before, input, step) if scenario else None
-        if scenario and after is None:
+        after = scenario.observe(ghost, pid, before, input, step) if scenario is not None else None
+        if scenario is not None and after is None:
             return None
         return Move(event, step, after, self._envelopes(pid, step.sends))
 
@@ -133,7 +133,9 @@ class Semantics:
         key = (self._same_process[pid], before, input)
         if key not in self._steps:
             try:
-                self._steps[key] = self.system.processes[pid].step(before, input)
+                self._steps[key] = with_tuples(self.system.processes[pid].step(before, input))
+            except MemoryError:
+                raise
             except Exception as error:
                 self._steps[key] = error
         return self._steps[key]
@@ -154,6 +156,11 @@ class Semantics:
     def _number(self, envelope: Envelope) -> int:
         """Number envelopes as they are first seen: an order that does not depend on hashes."""
         return self._numbers.setdefault(envelope, len(self._numbers))
+
+
+def with_tuples(step: Step | None) -> Step | None:
+    """Return a step whose sends and outputs can be read more than once."""
+    return None if step is None else Step(step.state, tuple(step.sends), tuple(step.outputs))
 
 
 def describe(error: Exception) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from raftcheck.explore.monitor import ARGUMENTS, RAISED
+from raftcheck.explore.monitor import ARGUMENTS
 from raftcheck.explore.result import Counterexample, Event, GlobalState
 from raftcheck.explore.semantics import Semantics, Successor, describe
 from raftcheck.model import Kind, Property, Step
+from raftcheck.model.properties import RAISED
 
 
 def execute(semantics: Semantics, events: Sequence[Event]) -> list[Successor] | None:
@@ -34,13 +35,15 @@ def first_violation(
     claims = [checked for checked in properties if checked.kind is Kind.ALWAYS]
     before = semantics.initial()
     broken = _broken_by_state(claims, before)
-    if broken:
+    if broken is not None:
         return 0, broken
     for position, successor in enumerate(executed, 1):
         if successor.state is None:
             return position, RAISED
-        broken = _broken_by_step(claims, before, successor) or _broken_by_state(claims, successor.state)
-        if broken:
+        broken = _broken_by_step(claims, before, successor)
+        if broken is None:
+            broken = _broken_by_state(claims, successor.state)
+        if broken is not None:
             return position, broken
         before = successor.state
     return None

@@ -1,8 +1,9 @@
 """Renaming processes: states that differ only in which process is which are explored once."""
 
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import NamedTuple
 
+from raftcheck.explore.semantics import with_tuples
 from raftcheck.model import Deliver, Envelope, ModelError, Send, Step, System, Value
 
 Permutation = tuple[int, ...]
@@ -12,13 +13,18 @@ REMEDY = (
     "but relabel declares the processes interchangeable: give the system no relabel, or explore with symmetry=False"
 )
 
-ALL_UP_TO = 4
-"""Up to so many processes, everything that must not depend on names is verified under every renaming."""
+ALL_STEPS_UP_TO, ALL_STATES_UP_TO = 4, 5
+"""Up to so many processes, steps are executed and states are judged under every renaming."""
 
 
 def compose(second: Permutation, first: Permutation) -> Permutation:
     """Return the renaming that does `first`, then `second`."""
     return tuple(second[pid] for pid in first)
+
+
+def exchange(identity: Permutation, a: int, b: int) -> Permutation:
+    """Return the renaming that exchanges two processes."""
+    return tuple({a: b, b: a}.get(pid, pid) for pid in identity)
 
 
 def inverse(permutation: Permutation) -> Permutation:
@@ -29,8 +35,9 @@ def inverse(permutation: Permutation) -> Permutation:
 class Symmetry:
     """All renamings of a system's processes; without `system.relabel`, or when not wanted, only the identity.
 
-    The identity is number 0 in `permutations`. `probes` are the renamings under which claims of symmetry are
-    verified: all of them for small systems, else two that generate all.
+    The identity is number 0 in `permutations`. Every step is executed again under `step_probes`, and every state
+    judged again under `state_probes`: under all renamings of a small system; of a larger one under all exchanges
+    of two processes, so that each process takes the place of each other.
     """
 
     def __init__(self, system: System, wanted: bool) -> None:
@@ -39,9 +46,9 @@ class Symmetry:
         self._relabel = system.relabel
         self.is_used = wanted and system.relabel is not None and count > 1
         self.permutations: list[Permutation] = list(permutations(identity)) if self.is_used else [identity]
-        self.probes = self.permutations[1:]
-        if self.is_used and count > ALL_UP_TO:
-            self.probes = [(1, 0, *identity[2:]), (*identity[1:], 0)]
+        exchanges = [exchange(identity, a, b) for a, b in combinations(identity, 2)]
+        self.step_probes = self.permutations[1:] if count <= ALL_STEPS_UP_TO or not self.is_used else exchanges
+        self.state_probes = self.permutations[1:] if count <= ALL_STATES_UP_TO or not self.is_used else exchanges
 
     def value(self, value: Value, permutation: Permutation) -> Value:
         """Rename the processes in a state, input, message or ghost."""
@@ -70,13 +77,13 @@ class Symmetry:
 
     def verify_initial(self, processes: tuple[Value, ...], ghost: Value) -> None:
         """Raise ModelError unless the initial state is the same under every renaming."""
-        for permutation in self.probes:
+        for permutation in self.step_probes:
             if (self.processes(processes, permutation), self.value(ghost, permutation)) != (processes, ghost):
                 raise ModelError(f"the processes start differently; {REMEDY}")
 
     def verify_inputs(self, system: System, pid: int, local: Value, inputs: tuple[Value, ...]) -> None:
         """Raise ModelError unless a renamed process has the same inputs, renamed."""
-        for permutation in self.probes:
+        for permutation in self.step_probes:
             renamed = frozenset(system.processes[permutation[pid]].inputs(self.value(local, permutation)))
             if renamed != {self.value(input, permutation) for input in inputs}:
                 raise ModelError(f"process {pid} in {local!r} has other inputs than its renamings; {REMEDY}")
@@ -88,9 +95,9 @@ class Symmetry:
         """
         pid, before, input, ghost, step, ghost_after = moved
         result = []
-        for permutation in self.probes:
+        for permutation in self.step_probes:
             to, local, given = permutation[pid], self.value(before, permutation), self.value(input, permutation)
-            renamed = system.processes[to].step(local, given)
+            renamed = with_tuples(system.processes[to].step(local, given))
             if _comparable(renamed) != _comparable(self._step(step, permutation)):
                 raise ModelError(f"process {pid} in {before!r} does with {input!r} other than its renamings; {REMEDY}")
             past, after = self.value(ghost, permutation), None

@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple, Protocol
 
+from msgspec import Struct
+
 Value = Hashable
 """States, inputs, messages and ghosts: immutable values whose equality and hash cover all that they mean."""
 
@@ -14,8 +16,11 @@ class Send(NamedTuple):
     message: Value
 
 
-class Deliver(NamedTuple):
-    """The input that hands over a message from the process with pid `sender`."""
+class Deliver(Struct, frozen=True, cache_hash=True):
+    """The input that hands over a message from the process with pid `sender`.
+
+    It equals no other kind of value: a process may have tuples among its inputs.
+    """
 
     sender: int
     message: Value

@@ -17,6 +17,10 @@ class Kind(enum.Enum):
     RECOVERABLE = "recoverable"
 
 
+RAISED = "No Exception"
+"""The name under which an exception raised by a process's step is reported."""
+
+
 @dataclass(frozen=True)
 class Property:
     """A named predicate and what is claimed of it; made by the functions of this module.
@@ -33,6 +37,8 @@ class Property:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if not self.name.strip() or self.name == RAISED:
+            raise ValueError(f"a property cannot be named {self.name!r}: give it a name of its own")
         if self.over not in get_args(Scope):
             raise ValueError(f"property {self.name!r}: over={self.over!r} is none of {', '.join(get_args(Scope))}")
 

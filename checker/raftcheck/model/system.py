@@ -20,7 +20,7 @@ class Scenario(Protocol):
 
     @property
     def initial(self) -> Value:
-        """The ghost before the first step."""
+        """The ghost before the first step; not None."""
 
     def observe(self, ghost: Any, pid: int, before: Any, input: Any, step: Step) -> Value | None:
         """Return the ghost after the step, or None if this scenario does not allow the step."""
@@ -47,5 +47,7 @@ class System:
     def __post_init__(self) -> None:
         if not self.processes:
             raise ModelError("a system needs at least one process")
+        if self.scenario is not None and self.scenario.initial is None:
+            raise ModelError("a scenario's ghost cannot be None: that is how it forbids a step; begin with () instead")
         if not isinstance(self.network, Network):
             raise ModelError(f"network must be one of {', '.join(map(str, Network))}, not {self.network!r}")

@@ -1,5 +1,6 @@
 """How much of Raft's infinite behaviour a check covers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -15,8 +16,8 @@ class Bounds:
     client entries leaders may append, counted over all leaders (a leader's no-op is not counted).
     crashes: how often a server may crash, each time restarting from its disk. reads: linearizable reads that
     leaders begin.
-    heartbeats: how often a leader's heartbeat timer may run out; on a duplicating network heartbeats only
-    repeat what is under way anyway, and each allowed one costs states.
+    heartbeats: how often a leader's heartbeat timer may run out. Leaders send entries and commit indexes at once,
+    so that without heartbeats everything can still happen that needs no repetition; each one costs states.
 
     forwarding: clients may ask any server, not just the leader. torn_steps: a crash may also hit between two
     outputs of one step. batch: the most entries of one AppendEntries.
@@ -42,21 +43,8 @@ class Bounds:
     cut: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
-        for name, least, most in (
-            ("servers", 1, MAX_SERVERS),
-            ("terms", 1, 99),
-            ("entries", 0, 99),
-            ("crashes", 0, 99),
-            ("reads", 0, 99),
-            ("heartbeats", 0, 99),
-            ("batch", 1, 99),
-        ):
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise ModelError(f"{name} must be from {least} to {most}, not {value}")
-        for server in (*self.candidates.values(), *(server for pair in self.cut for server in pair)):
-            if not 0 <= server < self.servers:
-                raise ModelError(f"there is no server {server} in a cluster of {self.servers}")
+        for fault in (*number_faults(self), *choice_faults(self), *server_faults(self)):
+            raise ModelError(fault)
 
     @property
     def is_symmetric(self) -> bool:
@@ -71,8 +59,8 @@ class Bounds:
             counted(self.entries, "client entry", "client entries"),
             counted(self.crashes, "crash", "crashes"),
             "crashes also within steps" if self.torn_steps else "",
-            counted(self.reads, "read", "reads") if self.reads else "",
-            counted(self.heartbeats, "heartbeat", "heartbeats") if self.heartbeats else "",
+            counted(self.reads, "read", "reads"),
+            counted(self.heartbeats, "heartbeat", "heartbeats"),
             "clients ask any server" if self.forwarding else "",
             f"at most {counted(self.batch, 'entry', 'entries')} a message",
             f"{self.network.value} network" + self._losses(),
@@ -108,6 +96,51 @@ class Bounds:
             )
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise ModelError(f"these are no bounds of a Raft model: {error}") from error
+
+
+RANGES = {
+    "servers": (1, MAX_SERVERS),
+    "terms": (1, 99),
+    "entries": (0, 99),
+    "crashes": (0, 99),
+    "reads": (0, 99),
+    "heartbeats": (0, 99),
+    "batch": (1, 99),
+}
+
+
+def number_faults(bounds: Bounds) -> Iterator[str]:
+    """Yield which numbers are out of range, in words."""
+    for name, (least, most) in RANGES.items():
+        value = getattr(bounds, name)
+        if type(value) is not int:
+            yield f"{name} must be a whole number, not {value!r}"
+        elif not least <= value <= most:
+            yield f"{name} must be from {least} to {most}, not {value}"
+
+
+def choice_faults(bounds: Bounds) -> Iterator[str]:
+    """Yield which choices make no sense, in words."""
+    for name in ("forwarding", "torn_steps", "lossy"):
+        if type(getattr(bounds, name)) is not bool:
+            yield f"{name} must be true or false, not {getattr(bounds, name)!r}"
+    if bounds.network is Network.LOSSY_DUPLICATING and not bounds.lossy:
+        yield "a lossy-duplicating network may always lose messages; choose unordered or ordered"
+    if bounds.torn_steps and not bounds.crashes:
+        yield "steps are torn by crashes, of which there are none; allow at least one"
+    for term in bounds.candidates:
+        if not 1 <= term <= bounds.terms:
+            yield f"no election starts for term {term}: terms are 1 to {bounds.terms}"
+
+
+def server_faults(bounds: Bounds) -> Iterator[str]:
+    """Yield which servers do not exist, in words."""
+    for a, b in bounds.cut:
+        if a == b:
+            yield f"server {a} cannot be cut off from itself"
+    for server in (*bounds.candidates.values(), *(server for pair in bounds.cut for server in pair)):
+        if type(server) is not int or not 0 <= server < bounds.servers:
+            yield f"there is no server {server} in a cluster of {bounds.servers}"
 
 
 def counted(number: int, one: str, many: str) -> str:

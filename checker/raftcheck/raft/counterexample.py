@@ -9,6 +9,7 @@ from raftcheck.explore import Counterexample, Event
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shorten import counterexample, execute, first_violation
 from raftcheck.model import Deliver, ModelError
+from raftcheck.model.properties import RAISED
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.build import raft_system
 from raftcheck.raft.labels import RaftLabels
@@ -86,7 +87,7 @@ def load(path: Path) -> Recorded:
         read = msgspec.json.decode(path.read_bytes(), type=Recorded)
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(f"{path} is no counterexample of raftproof: {error}") from error
     if (read.schema, read.kind, read.model) != (SCHEMA, "counterexample", "raft"):
         raise ModelError(
@@ -100,7 +101,7 @@ def replay(read: Recorded) -> Replayed:
     """Execute a recorded counterexample on the implementation, with the mutant that it names, if any."""
     bounds = Bounds.from_dict(read.bounds)
     rules = mutant_named(read.mutant).rules if read.mutant else None
-    if read.property not in {p.name for p in SAFETY} and read.error is None:
+    if read.property not in {p.name for p in SAFETY} | {RAISED}:
         raise ModelError(f"there is no property {read.property!r}; this file may be of another version")
     semantics = Semantics(raft_system(bounds, rules))
     events = [_event(event, bounds) for event in read.events]

@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 
-from raftcheck.model import Deliver, Step
+from raftcheck.model import Deliver, Network, Step
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.process import Crash, CrashWithin, ModelInput, Node, command
-from raftimpl.messages import Entry, ForwardedRequest, ReadIndexRequest
+from raftimpl.messages import Entry, ForwardedRequest, Message, ReadIndexRequest
 from raftimpl.relabel import Permutation
 from raftimpl.state import Role
 from raftimpl.step import Apply, ClientRequest, ElectionTimeout, HeartbeatTimeout, ReadReady, ReadRequest
@@ -42,6 +42,7 @@ class History(Value, frozen=True):
     committed: tuple[Committed, ...] = ()
     reads: tuple[Read, ...] = ()
     requests: int = 0
+    forwards: int = 0
     read_rounds: int = 0
     heartbeats: int = 0
     crashes: int = 0
@@ -53,6 +54,8 @@ class Observer:
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self.initial = History()
+        # On a network that is a set a repeated forward adds nothing; elsewhere each is one more message.
+        self._counts_forwards = bounds.network is not Network.LOSSY_DUPLICATING
 
     def observe(
         self, history: History, pid: int, before: Node, input: ModelInput | Deliver, step: Step
@@ -83,13 +86,14 @@ class Observer:
         spent = replace(
             history,
             requests=history.requests + reaches_leader(before, input, ClientRequest, ForwardedRequest),
+            forwards=history.forwards + (self._counts_forwards and is_forwarded(before, input)),
             read_rounds=history.read_rounds + reaches_leader(before, input, ReadRequest, ReadIndexRequest),
             heartbeats=history.heartbeats + isinstance(input, HeartbeatTimeout),
             crashes=history.crashes + isinstance(input, Crash | CrashWithin),
         )
         bounds = self.bounds
         within = (
-            spent.requests <= bounds.entries
+            max(spent.requests, spent.forwards) <= bounds.entries
             and spent.read_rounds <= bounds.reads
             and spent.heartbeats <= bounds.heartbeats
             and spent.crashes <= bounds.crashes
@@ -107,10 +111,11 @@ class Observer:
             history = replace(history, elected=elected)
         for output in step.outputs:
             if isinstance(output, Apply) and output.index == len(history.committed) + 1:
-                committed = Committed(output.entry, server.current_term)
+                committed = Committed(output.entry, term_of_step(before, input, after))
                 history = replace(history, committed=(*history.committed, committed))
             elif isinstance(output, ReadReady):
-                history = replace(history, reads=answered(history.reads, output.request_id, server.commit_index))
+                applied = was.commit_index + sum(isinstance(done, Apply) for done in step.outputs)
+                history = replace(history, reads=answered(history.reads, output.request_id, applied))
         return history
 
 
@@ -118,6 +123,21 @@ def reaches_leader(before: Node, input: ModelInput | Deliver, request: type, for
     """Tell whether a leader gets a request, from a client or handed on; a repeated message does so once more."""
     asked = isinstance(input, request) or (isinstance(input, Deliver) and isinstance(input.message, forwarded))
     return asked and before.server.role is Role.LEADER
+
+
+def is_forwarded(before: Node, input: ModelInput | Deliver) -> bool:
+    """Tell whether a server hands a client's request on."""
+    return isinstance(input, ClientRequest) and before.server.role is not Role.LEADER
+
+
+def term_of_step(before: Node, input: ModelInput | Deliver, after: Node) -> int:
+    """Return the server's term as it carried out the step's outputs, even if it then crashed and forgot it."""
+    if before.crash_after is None:
+        return after.server.current_term
+    if isinstance(input, Deliver):
+        message: Message = input.message  # type: ignore[assignment]
+        return max(before.server.current_term, message.term)
+    return before.server.current_term + isinstance(input, ElectionTimeout)
 
 
 def answered(reads: tuple[Read, ...], number: int, commit_index: int) -> tuple[Read, ...]:

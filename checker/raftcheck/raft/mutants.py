@@ -163,11 +163,11 @@ class TruncateAlways(Rules):
 
 
 class HeartbeatTruncates(Rules):
-    """A follower whose last entry is not the leader's previous one deletes what is beyond, even for a heartbeat."""
+    """A follower whose last entry is not the leader's previous one takes a heartbeat for the end of the log."""
 
     def merged_log(self, log: Log, prev_log_index: int, entries: Log) -> Log:
-        """Replace all that follows, be it by nothing."""
-        return log[:prev_log_index] + entries
+        """Delete what follows on the previous entry if there is nothing to append."""
+        return super().merged_log(log, prev_log_index, entries) if entries else log[:prev_log_index]
 
 
 class OverwriteUncommitted(Rules):
@@ -184,6 +184,14 @@ class NoConsistencyCheck(Rules):
     def log_matches(self, log: Log, prev_log_index: int, prev_log_term: int) -> bool:
         """Look at the length only."""
         return prev_log_index <= last_index(log)
+
+
+class CountOldRefusals(Rules):
+    """A leader backs up for a refusal that came late, behind what the follower has acknowledged since."""
+
+    def counts_refusal(self, state: ServerState, follower: int, response: AppendEntriesResponse) -> bool:
+        """Do not compare with match_index."""
+        return response.index > 0 and response.index == state.next_index[follower] - 1
 
 
 class CommitBeyondMatch(Rules):
@@ -359,6 +367,13 @@ MUTANTS: dict[str, Mutant] = {
             "Log Matching",
             Bounds(terms=3, entries=0),
             "section 5.3",
+        ),
+        Mutant(
+            "count-old-refusals",
+            CountOldRefusals(),
+            "Next Index Follows Match Index",
+            Bounds(terms=2, entries=0, batch=1),
+            "this implementation, found in review: a follower was wedged for the whole term",
         ),
         Mutant(
             "commit-beyond-match",

@@ -6,7 +6,7 @@ checker also checks that the core persists what it must, in the right order.
 
 from collections.abc import Iterable
 
-from raftcheck.model import Deliver, Send, Step
+from raftcheck.model import Deliver, Network, Send, Step
 from raftcheck.raft.bounds import Bounds
 from raftimpl import step as core
 from raftimpl.cluster import Cluster
@@ -66,7 +66,7 @@ class RaftProcess:
         if bounds.crashes:
             yield Crash()
             if bounds.torn_steps and node.crash_after is None:
-                yield from (CrashWithin(1), CrashWithin(2))
+                yield from map(CrashWithin, range(1, 2 * bounds.servers))
 
     def step(self, node: Node, input: ModelInput | Deliver) -> Step | None:
         """Execute one step of the core and carry out its outputs."""
@@ -85,13 +85,16 @@ class RaftProcess:
     def _torn_step(self, node: Node, server: ServerState, outputs: tuple[core.Output, ...]) -> Step | None:
         """Carry out only the first outputs, then crash.
 
-        Not enabled if the disk is then as before the step and nothing was sent, or as after the step: that is
-        a crash before the step, or one after it that lost some of its messages.
+        Not enabled if that is the same as another crash: one before the step, if the disk is as it was and nobody
+        has noticed anything; one after the step that loses messages, if the network may lose them and the disk is
+        as after the step.
         """
-        done = outputs[: node.crash_after]
+        done, rest = outputs[: node.crash_after], outputs[node.crash_after :]
         disk = disk_after(node.disk, done)
-        before = disk == node.disk and not sends_of(done)
-        if before or disk == disk_after(node.disk, outputs):
+        is_as_before = disk == node.disk and not sends_of(done) and not answers_in(done)
+        may_lose = self.bounds.lossy or self.bounds.network is Network.LOSSY_DUPLICATING
+        is_as_after = disk == disk_after(node.disk, outputs) and (may_lose or not sends_of(rest))
+        if is_as_before or is_as_after:
             return None
         restarted = self._restart(server.id, disk)
         return Step(restarted.state, sends_of(done), done)
@@ -116,6 +119,11 @@ def disk_after(disk: DurableState, outputs: tuple[core.Output, ...]) -> DurableS
 def sends_of(outputs: tuple[core.Output, ...]) -> tuple[Send, ...]:
     """Return the messages among the outputs."""
     return tuple(Send(output.to, output.message) for output in outputs if isinstance(output, core.Send))
+
+
+def answers_in(outputs: tuple[core.Output, ...]) -> bool:
+    """Tell whether a client may have learned of something."""
+    return any(isinstance(output, core.Apply | core.ReadReady) for output in outputs)
 
 
 def relabel_node(node: Node, permutation: Permutation) -> Node:

@@ -9,8 +9,9 @@ from raftcheck.raft.history import History
 from raftcheck.raft.process import Crash, CrashWithin, ModelInput, Node
 from raftimpl.invariants import INVARIANTS, one_vote_a_term, terms_never_go_back
 from raftimpl.log import last_index, last_term
-from raftimpl.messages import AppendEntries, RequestVote
+from raftimpl.messages import AppendEntries, ForwardedRequest, RequestVote
 from raftimpl.state import Role, ServerState, durable
+from raftimpl.step import HeartbeatTimeout, ReadReady
 from raftimpl.step import Step as CoreStep
 from raftspec.quorum import majority
 
@@ -140,6 +141,22 @@ def several_entries_appended(before: Node, input: ModelInput | Deliver, step: St
     return is_append and len(server_after(step).log) >= len(before.server.log) + 2
 
 
+def forwarded_write_appended(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A leader appends what a follower handed on."""
+    is_forward = isinstance(input, Deliver) and isinstance(input.message, ForwardedRequest)
+    return is_forward and len(server_after(step).log) > len(before.server.log)
+
+
+def follower_answers_read(before: Node, _: ModelInput | Deliver, step: Step) -> bool:
+    """A follower answers a linearizable read."""
+    return before.server.role is Role.FOLLOWER and any(isinstance(output, ReadReady) for output in step.outputs)
+
+
+def heartbeat_sent(_: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A leader's heartbeat timer runs out."""
+    return isinstance(input, HeartbeatTimeout) and is_leader(step.state)  # type: ignore[arg-type]
+
+
 def read_answered(_: Nodes, history: History) -> bool:
     """A linearizable read was answered, after a write was acknowledged."""
     return any(read.answered_from is not None and read.committed_before > 0 for read in history.reads)
@@ -188,6 +205,15 @@ WITNESSES = (
         sometimes("A linearizable read is answered", read_answered, "cluster"),
         lambda bounds: bounds.reads >= 1,
     ),
+    Witness(
+        sometimes("A forwarded write is appended", forwarded_write_appended, "step"),
+        lambda bounds: bounds.forwarding and bounds.entries >= 1 and bounds.servers >= 2,
+    ),
+    Witness(
+        sometimes("A follower answers a linearizable read", follower_answers_read, "step"),
+        lambda bounds: bounds.forwarding and bounds.reads >= 1 and bounds.servers >= 2,
+    ),
+    Witness(sometimes("A leader sends heartbeats", heartbeat_sent, "step"), lambda bounds: bounds.heartbeats >= 1),
 )
 
 

@@ -13,6 +13,8 @@ EXPLANATIONS = {
     "vacuous": "no property is violated, but a situation that should occur never did",
 }
 
+INTERRUPTED = "the exploration was interrupted"
+
 MARKS = {"holds": "✓", "violated": "✗", "missing": "✗", "unknown": "?"}
 
 
@@ -22,7 +24,8 @@ def result_text(result: Result, bounds: str) -> str:
 
 
 def _result_lines(result: Result, bounds: str) -> Iterator[str]:
-    yield f"{result.verdict.upper()}: {EXPLANATIONS[result.verdict]}."
+    interrupted = result.limit == "interrupted"
+    yield f"{result.verdict.upper()}: {INTERRUPTED if interrupted else EXPLANATIONS[result.verdict]}."
     if result.limit:
         yield f"  limit     {result.limit}"
     yield f"  bounds    {bounds}"
@@ -42,7 +45,12 @@ def _result_lines(result: Result, bounds: str) -> Iterator[str]:
 
 def counterexample_text(found: Counterexample, labels: Labels) -> str:
     """Return a counterexample as text: the property, then a line an event that shows only what changed."""
-    return "\n".join([f"{found.violated} is violated after {found.length} steps:", *_event_lines(found, labels)])
+    return "\n".join(
+        [
+            f"{found.violated} is violated after {found.length} step{'' if found.length == 1 else 's'}:",
+            *_event_lines(found, labels),
+        ]
+    )
 
 
 def _event_lines(found: Counterexample, labels: Labels) -> Iterator[str]:
