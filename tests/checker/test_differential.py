@@ -4,6 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raftcheck import Network, Property, System, explore
+from raftcheck.explore.covering import CoveringSearch
+from raftcheck.explore.limits import Limits
+from raftcheck.explore.reference import ReferenceSearch
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shorten import execute, first_violation
 from tests.systems import tables
@@ -23,7 +26,27 @@ def test_covering_agrees_with_reference(system: System, properties: list[Propert
         assert covering.complete
         assert covering.local_tuples == reference.local_tuples
         assert covering.states <= reference.states
+        if not covering.symmetry:
+            assert covering.local_transitions == reference.local_transitions
+            assert covering.local_states == reference.local_states
         assert [p.status for p in covering.properties] == [p.status for p in reference.properties]
+
+
+@settings(max_examples=300)
+@given(tables.systems(), st.booleans())
+def test_covering_meets_exactly_what_can_be_met(system: System, symmetry: bool) -> None:
+    reference = ReferenceSearch(system, [], Limits(max_states=LIMIT))
+    reference.run()
+    if reference.limit is not None:
+        return
+    covering = CoveringSearch(system, [], Limits(), symmetry=symmetry)
+    covering.run()
+    met = {
+        (covering.symmetry.processes(processes, names), covering.symmetry.value(ghost, names))
+        for processes, ghost in covering.configurations()
+        for names in covering.symmetry.permutations
+    }
+    assert met == {(state.processes, state.ghost) for state in reference.parents}
 
 
 @settings(max_examples=300)

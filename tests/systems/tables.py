@@ -47,25 +47,28 @@ class TableProcess:
 
 
 class Budget:
-    """Allows so many uses of input i0, counted over all processes, and remembers who used it last."""
+    """Allows so many uses of input i0 and so many deliveries of m0; remembers who used or sent the last."""
 
-    initial = (0, None)
+    initial = (0, 0, None)
 
-    def __init__(self, uses: int) -> None:
-        self.uses = uses
+    def __init__(self, uses: int, deliveries: int) -> None:
+        self.uses, self.deliveries = uses, deliveries
 
     def observe(self, ghost: Any, pid: int, before: Local, input: Any, step: Step) -> Any:
-        if input != "i0":
-            return ghost
-        return None if ghost[0] >= self.uses else (ghost[0] + 1, pid)
+        uses, deliveries, _ = ghost
+        if isinstance(input, Deliver) and input.message == "m0":
+            return None if deliveries >= self.deliveries else (uses, deliveries + 1, input.sender)
+        if input == "i0":
+            return None if uses >= self.uses else (uses + 1, deliveries, pid)
+        return ghost
 
 
 def relabel(value: Any, permutation: tuple[int, ...]) -> Any:
     match value:
         case Local(pid, at):
             return Local(permutation[pid], at)
-        case (int(used), last):
-            return (used, None if last is None else permutation[last])
+        case (int(uses), int(deliveries), last):
+            return (uses, deliveries, None if last is None else permutation[last])
         case _:
             return value
 
@@ -88,7 +91,8 @@ tables = st.fixed_dictionaries(
 @st.composite
 def systems(draw: st.DrawFn, network: Network = Network.LOSSY_DUPLICATING) -> System:
     processes = draw(st.sampled_from([3, 2, 3, 2, 1]))
-    scenario = Budget(draw(st.integers(0, 2))) if draw(st.booleans()) else None
+    budget = st.builds(Budget, st.integers(0, 2), st.integers(0, 3))
+    scenario = draw(st.none() | budget)
     process = TableProcess(draw(tables), processes)
     return System([process] * processes, network, draw(st.booleans()), scenario, relabel)
 

@@ -26,7 +26,7 @@ from raftcheck.explore.result import Counterexample, Event, GlobalState, Progres
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shorten import counterexample, saturate, shortened
 from raftcheck.explore.symmetry import Permutation, Symmetry, compose, inverse
-from raftcheck.model import Kind, ModelError, Network, Property, System
+from raftcheck.model import Kind, ModelError, Network, Property, System, Value
 
 WATCH_EVERY = 64
 
@@ -80,6 +80,10 @@ class CoveringSearch:
     def local_states(self) -> int:
         """How many distinct process states were met (with symmetry, also their renamings)."""
         return len(self._numbers.locals)
+
+    def configurations(self) -> Iterator[tuple[tuple[Value, ...], Value]]:
+        """Yield the process states and ghost of all configurations met; with symmetry one of each orbit."""
+        return map(self._numbers.values, self._antichains)
 
     def run(self) -> None:
         """Explore until everything is covered, a property is violated, or a limit is reached."""
