@@ -88,7 +88,22 @@ class Counter:
 
 
 def rename_names(value: Any, permutation: tuple[int, ...]) -> Any:
-    return Names(permutation[value.pid], value.at) if isinstance(value, Names) else value
+    match value:
+        case Names(pid, at):
+            return Names(permutation[pid], at)
+        case (int(pid),):
+            return (permutation[pid],)
+        case _:
+            return value
+
+
+class OnlyOne:
+    """Allows the steps of whoever moves first."""
+
+    initial = ("nobody",)
+
+    def observe(self, ghost: Any, pid: int, before: Names, input: Any, step: Step) -> Any:
+        return (pid,) if ghost in {("nobody",), (pid,)} else None
 
 
 @pytest.mark.parametrize("processes", [2, 3, 4, 5])
@@ -106,6 +121,10 @@ def test_a_predicate_may_tell_the_processes_apart(processes: int, pid: int) -> N
         assert result.verdict == "violated"
         assert result.counterexample is not None
         assert result.counterexample.length == 2
+    # Only one process ever moves, so that a renaming of its second step is never executed by itself.
+    system = System([Counter()] * processes, scenario=OnlyOne(), relabel=rename_names)
+    claim = always_step("a step", lambda before, input, step: (before.pid, before.at) != (pid, 1))
+    assert explore(system, [claim]).verdict == "violated"
     seen = sometimes("a step", lambda before, input, step: (before.pid, before.at) == (pid, 1), over="step")
     assert explore(system, [seen]).verdict == "holds"
 

@@ -10,6 +10,7 @@ A file is a text with comments (#), commands (> ...) and, below each command, it
     crash S                  S crashes and restarts from its disk
     deliver A B              the oldest message from A to B arrives
     repeat A B               the same, but it stays under way
+    overtake A B             the newest message from A to B arrives, before all others
     lose A B                 the oldest message from A to B is lost
     settle [S ...]           everything arrives, oldest first, until nothing is under way;
                              what goes to or comes from the servers named is lost
@@ -97,6 +98,7 @@ class Runner:
             "crash": lambda s: self.cluster.input(server(s), Crash()),
             "deliver": self.deliver,
             "repeat": lambda a, b: self.cluster.deliver(self.cluster.oldest(server(a), server(b))),
+            "overtake": self.overtake,
             "lose": self.lose,
             "settle": lambda *lost: self.cluster.settle(set(map(server, lost))),
             "show": lambda: self.cluster.show(),
@@ -112,6 +114,11 @@ class Runner:
 
     def deliver(self, a: str, b: str) -> Iterator[str]:
         position = self.cluster.oldest(server(a), server(b))
+        yield from self.cluster.deliver(position)
+        del self.cluster.under_way[position]
+
+    def overtake(self, a: str, b: str) -> Iterator[str]:
+        position = max(i for i, link in enumerate(self.cluster.under_way) if link[:2] == (server(a), server(b)))
         yield from self.cluster.deliver(position)
         del self.cluster.under_way[position]
 

@@ -35,6 +35,7 @@ class SimulatedCluster:
         self.under_way: list[tuple[int, int, Any]] = []
         self.requests: dict[int, Request] = {}
         self.refused: set[int] = set()
+        self.superseded: set[int] = set()
         self.acknowledged_revision = 1
         self.committed: Log = ()
         self.sequences: dict[str, int] = {}
@@ -56,6 +57,8 @@ class SimulatedCluster:
                         self.acknowledged_revision = max(self.acknowledged_revision, answer.revision)
                 case r.Refused(request_id):
                     self.refused.add(request_id)
+                case r.Superseded(request_id):
+                    self.superseded.add(request_id)
 
     def timeout(self, server: int) -> None:
         self.take(server, ElectionTimeout())

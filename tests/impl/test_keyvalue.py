@@ -77,6 +77,13 @@ def test_commands_survive_the_log(command: Command) -> None:
     assert decode_command(encode_command(command)) == command
 
 
+def test_texts_that_are_no_unicode_are_refused() -> None:
+    with pytest.raises(ValueError, match="not a JSON document"):
+        document("\ud800")
+    with pytest.raises(MalformedInputError, match="surrogates not allowed"):
+        encode_command(Command("client", 1, Delete("\ud800")))
+
+
 @pytest.mark.parametrize(
     "encoded",
     [
@@ -87,6 +94,7 @@ def test_commands_survive_the_log(command: Command) -> None:
         b'["c",1,"put",{"key":1,"document":"1"}]',
         b'["c","1","put",{}]',
         b"\xff",
+        b'["c",1,"put",' + b"[" * 200_000,
     ],
 )
 def test_bytes_that_are_no_command_are_a_typed_error(encoded: bytes) -> None:

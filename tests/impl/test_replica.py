@@ -119,6 +119,18 @@ def test_a_client_that_gave_up_is_not_answered() -> None:
     assert cluster.replicas[0].store.revision == 2
 
 
+def test_a_client_that_has_moved_on_is_told_so() -> None:
+    cluster = with_leader()
+    for _ in range(2):
+        cluster.write(0, "alice", Put("a", ONE))
+        cluster.settle({0, 1, 2})
+    cluster.sequences["alice"] = 0
+    stale = cluster.write(0, "alice", Put("a", TWO))
+    cluster.settle({0, 1, 2})
+    assert stale in cluster.superseded
+    assert cluster.replicas[0].store.records["a"].document == ONE
+
+
 def test_bytes_that_are_no_command_are_passed_over_by_all() -> None:
     cluster = with_leader(1)
     replica = cluster.replicas[0]

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from raftcheck import Property, explore
 from raftcheck.cli.main import main
 from raftcheck.cli.mutants import check_mutant, is_as_expected
-from raftcheck.raft import MUTANTS, SAFETY, Mutant, raft_system
+from raftcheck.raft import MUTANTS, SAFETY, Bounds, Mutant, raft_system
 from raftcheck.raft.counterexample import load, recorded, replay
 from raftimpl.errors import InvariantViolationError
-from raftimpl.rules import Rules
+from raftimpl.rules import Rules, persist_change
+from raftimpl.state import ServerState
+from raftimpl.step import Apply, Output, Persist
 from tests.impl.simulated import SimulatedCluster
 from tests.impl.test_replica import act, check
 
@@ -74,6 +77,43 @@ def test_the_correct_rules_hold_within_a_mutants_bounds(mutant: Mutant) -> None:
     claims = [checked for checked in SAFETY if checked.name == mutant.violates]
     result = explore(raft_system(mutant.bounds), claims, max_states=3_000)
     assert result.verdict in {"holds", "inconclusive"}
+
+
+class ApplyBeforePersist(Rules):
+    """Clients are answered before their writes are on disk."""
+
+    def order_outputs(self, writes: tuple[Persist, ...], others: tuple[Output, ...]) -> tuple[Output, ...]:
+        applies = tuple(output for output in others if isinstance(output, Apply))
+        return (*applies, *writes, *(output for output in others if output not in applies))
+
+
+class PersistVoteMuchLater(Rules):
+    """The vote is written last, after two other writes: the harm needs a crash after the third output."""
+
+    def durable_writes(self, before: ServerState, after: ServerState) -> tuple[Persist, ...]:
+        writes = super().durable_writes(before, after)
+        if after.voted_for is None or before.voted_for == after.voted_for:
+            return writes
+        without_vote = persist_change(before.log, replace(after, voted_for=None))
+        return (persist_change(before.log, before), without_vote, persist_change(after.log, after))
+
+    def order_outputs(self, writes: tuple[Persist, ...], others: tuple[Output, ...]) -> tuple[Output, ...]:
+        return (*writes[:2], *others, *writes[2:])
+
+
+@pytest.mark.parametrize(
+    ("rules", "servers", "name"),
+    [
+        (ApplyBeforePersist(), 1, "Acknowledged Writes Are Never Lost"),
+        (PersistVoteMuchLater(), 3, "Election Safety"),
+    ],
+)
+def test_a_step_is_torn_wherever_it_matters(rules: Rules, servers: int, name: str) -> None:
+    bounds = Bounds(servers=servers, terms=1, entries=0, crashes=1, torn_steps=True)
+    claims = [checked for checked in SAFETY if checked.name == name]
+    assert explore(raft_system(bounds, rules), claims).verdict == "violated"
+    whole = Bounds(servers=servers, terms=1, entries=0, crashes=1)
+    assert explore(raft_system(whole, rules), claims).verdict == "holds"
 
 
 def test_a_mutant_changes_one_or_two_rules_and_nothing_else() -> None:
