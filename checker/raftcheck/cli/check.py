@@ -2,11 +2,12 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from raftcheck.cli import arguments
+from raftcheck.cli import options as o
 from raftcheck.cli.exits import EXIT_CODES
 from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, write_json
 from raftcheck.cli.saving import save_counterexample
@@ -23,53 +24,29 @@ from raftcheck.version import __version__
 
 
 def check(
-    servers: Annotated[int, typer.Option(help="Servers in the cluster.")] = 3,
-    terms: Annotated[int, typer.Option(help="Terms for which elections may start.")] = 2,
-    entries: Annotated[int, typer.Option(help="Client entries appended, by all leaders.")] = 1,
-    crashes: Annotated[int, typer.Option(help="Crashes, each followed by a restart.")] = 0,
-    reads: Annotated[int, typer.Option(help="Linearizable reads.")] = 0,
-    heartbeats: Annotated[int, typer.Option(help="Heartbeat timeouts of leaders.")] = 0,
-    forwarding: Annotated[bool, typer.Option(help="Clients ask any server, not only the leader.")] = False,
-    torn_steps: Annotated[bool, typer.Option(help="Crashes also hit between two outputs of a step.")] = False,
-    batch: Annotated[int, typer.Option(help="Most entries in one AppendEntries.")] = 8,
-    candidates: Annotated[
-        str | None,
-        typer.Option(metavar="TERM:SERVER,...", help="Only that server may start an election for that term."),
-    ] = None,
-    cut: Annotated[
-        str | None, typer.Option(metavar="SERVER-SERVER,...", help="Pairs of servers that cannot talk to each other.")
-    ] = None,
-    network: Annotated[
-        Network,
-        typer.Option(help="lossy-duplicating: messages may be lost, repeated, reordered; unordered; ordered (FIFO)."),
-    ] = Network.LOSSY_DUPLICATING,
-    lossy: Annotated[bool, typer.Option(help="Whether unordered and ordered networks may lose messages.")] = True,
-    mutant: Annotated[
-        str | None, typer.Option(metavar="NAME", help='Check this broken variant instead; see "raftproof mutants".')
-    ] = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--property", metavar="NAME", help="Check only this property (repeatable).")
-    ] = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(
-            metavar="covering|reference",
-            help="How to explore: covering keeps only states that no other state covers (lossy-duplicating "
-            "networks; the default there); reference visits every state and finds shortest counterexamples.",
-        ),
-    ] = None,
-    symmetry: Annotated[bool, typer.Option(help="In covering mode, explore renamed servers once.")] = True,
-    max_states: Annotated[int | None, typer.Option(help="Stop after so many states.")] = None,
-    max_depth: Annotated[int | None, typer.Option(help="Stop after so many steps.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
-    max_memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Stop at so much memory, e.g. 2G.")] = None,
-    json: Annotated[
-        str | None, typer.Option(metavar="FILE|-", help="Write the result as JSON to a file, or to stdout.")
-    ] = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Save a counterexample there: JSON to replay, ITF, a Mermaid diagram."),
-    ] = None,
+    servers: o.ServersOption = 3,
+    terms: o.TermsOption = 2,
+    entries: o.EntriesOption = 1,
+    crashes: o.CrashesOption = 0,
+    reads: o.ReadsOption = 0,
+    heartbeats: o.HeartbeatsOption = 0,
+    forwarding: o.ForwardingOption = False,
+    torn_steps: o.TornStepsOption = False,
+    batch: o.BatchOption = 8,
+    candidates: o.CandidatesOption = None,
+    cut: o.CutOption = None,
+    network: o.NetworkOption = Network.LOSSY_DUPLICATING,
+    lossy: o.LossyOption = True,
+    mutant: o.MutantOption = None,
+    only: o.OnlyOption = None,
+    mode: o.ModeOption = None,
+    symmetry: o.SymmetryOption = True,
+    max_states: o.MaxStatesOption = None,
+    max_depth: o.MaxDepthOption = None,
+    max_seconds: o.MaxSecondsOption = None,
+    max_memory: o.MaxMemoryOption = None,
+    json: o.JsonOption = None,
+    save: o.SaveOption = None,
 ) -> int:
     """Explore every behaviour of a small cluster of the implementation, and check Raft's properties on all of them.
 

@@ -1,0 +1,55 @@
+"""The options of `raftproof check`: a table of types with their help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from raftcheck.model import Network
+
+ServersOption = Annotated[int, typer.Option(help="Servers in the cluster.")]
+TermsOption = Annotated[int, typer.Option(help="Terms for which elections may start.")]
+EntriesOption = Annotated[int, typer.Option(help="Client entries appended, by all leaders.")]
+CrashesOption = Annotated[int, typer.Option(help="Crashes, each followed by a restart.")]
+ReadsOption = Annotated[int, typer.Option(help="Linearizable reads.")]
+HeartbeatsOption = Annotated[int, typer.Option(help="Heartbeat timeouts of leaders.")]
+ForwardingOption = Annotated[bool, typer.Option(help="Clients ask any server, not only the leader.")]
+TornStepsOption = Annotated[bool, typer.Option(help="Crashes also hit between two outputs of a step.")]
+BatchOption = Annotated[int, typer.Option(help="Most entries in one AppendEntries.")]
+CandidatesOption = Annotated[
+    str | None, typer.Option(metavar="TERM:SERVER,...", help="Only that server may start an election for that term.")
+]
+CutOption = Annotated[
+    str | None, typer.Option(metavar="SERVER-SERVER,...", help="Pairs of servers that cannot talk to each other.")
+]
+NetworkOption = Annotated[
+    Network,
+    typer.Option(help="lossy-duplicating: messages may be lost, repeated, reordered; unordered; ordered (FIFO)."),
+]
+LossyOption = Annotated[bool, typer.Option(help="Whether unordered and ordered networks may lose messages.")]
+MutantOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help='Check this broken variant instead; see "raftproof mutants".')
+]
+OnlyOption = Annotated[
+    list[str] | None, typer.Option("--property", metavar="NAME", help="Check only this property (repeatable).")
+]
+ModeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="covering|reference",
+        help="How to explore: covering keeps only states that no other state covers (lossy-duplicating networks; the "
+        "default there); reference visits every state and finds shortest counterexamples.",
+    ),
+]
+SymmetryOption = Annotated[bool, typer.Option(help="In covering mode, explore renamed servers once.")]
+MaxStatesOption = Annotated[int | None, typer.Option(help="Stop after so many states.")]
+MaxDepthOption = Annotated[int | None, typer.Option(help="Stop after so many steps.")]
+MaxSecondsOption = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]
+MaxMemoryOption = Annotated[str | None, typer.Option(metavar="SIZE", help="Stop at so much memory, e.g. 2G.")]
+JsonOption = Annotated[
+    str | None, typer.Option(metavar="FILE|-", help="Write the result as JSON to a file, or to stdout.")
+]
+SaveOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Save a counterexample there: JSON to replay, ITF, a Mermaid diagram."),
+]
