@@ -69,6 +69,11 @@ class Bounds:
         ]
         return ", ".join(part for part in parts if part)
 
+    def in_short(self) -> str:
+        """Return servers/terms/entries/crashes/reads; a star says that elections or links are limited as well."""
+        figures = (self.servers, self.terms, self.entries, self.crashes, self.reads)
+        return "/".join(map(str, figures)) + ("*" if self.candidates or self.cut else "")
+
     def _losses(self) -> str:
         if self.network is Network.LOSSY_DUPLICATING:
             return " (messages lost, repeated, reordered)"
