@@ -123,6 +123,7 @@ def print_table(results: list[tuple[Mutant, Result]]) -> None:
         "",
         Column("mutant", no_wrap=True),
         "must violate",
+        "bounds",
         "verdict",
         "steps",
         "states",
@@ -136,12 +137,14 @@ def print_table(results: list[tuple[Mutant, Result]]) -> None:
             "✓" if is_as_expected(mutant, result) else "✗",
             mutant.name,
             mutant.violates or "nothing: harmless",
+            mutant.bounds.in_short(),
             f"{result.verdict}: {found.violated}" if found else result.verdict,
             str(found.length) if found else "",
             f"{result.states:,}",
             f"{result.seconds:.1f}",
         )
     stdout().print(table)
+    typer.echo("Bounds: servers/terms/entries/crashes/reads; * also limits who may be elected or which links work.")
 
 
 def stdout() -> Console:
