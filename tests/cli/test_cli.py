@@ -183,7 +183,6 @@ def test_a_counterexample_file_that_is_none(
         (["check", "--mutant", "nonsense"], "there is no mutant 'nonsense'; there are: vote-for-whoever-asks-first"),
         (["check", "--property", "Nonsense"], "there is no property 'Nonsense'"),
         (["check", "--mode", "quick"], "there is no mode 'quick'; there are: covering, exact, reference"),
-        (["check", "--mode", "exact"], "not built yet"),
         (["check", "--mode", "covering", "--network", "ordered"], "covering mode needs a network"),
         (["check", "--network", "tcp"], "--network"),
         (["check", "--max-memory", "lots"], "no amount of memory"),

@@ -28,6 +28,9 @@ class TableProcess:
     def __init__(self, table: Table, processes: int) -> None:
         self.table, self.processes = table, processes
 
+    def __repr__(self) -> str:
+        return f"TableProcess({self.table}, {self.processes})"
+
     def initial(self, pid: int) -> Local:
         return Local(pid, 0)
 

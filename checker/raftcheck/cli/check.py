@@ -41,6 +41,7 @@ def check(
     only: o.OnlyOption = None,
     mode: o.ModeOption = None,
     symmetry: o.SymmetryOption = True,
+    workers: o.WorkersOption = None,
     max_states: o.MaxStatesOption = None,
     max_depth: o.MaxDepthOption = None,
     max_seconds: o.MaxSecondsOption = None,
@@ -59,7 +60,6 @@ def check(
       raftproof check --servers 2 --network ordered
       raftproof check --mutant vote-for-whoever-asks-first --property "Leader Completeness" --save found
     """
-    rules = mutant_named(mutant).rules if mutant else None
     bounds = Bounds(
         servers=servers,
         terms=terms,
@@ -75,15 +75,15 @@ def check(
         candidates=arguments.candidates(candidates),
         cut=arguments.cut(cut),
     )
-    properties = chosen(raft_properties(bounds), only or [])
     require_writable(json)
     require_folder(save)
     with progress_on_stderr("check") as progress:
         result = explore(
-            raft_system(bounds, rules),
-            properties,
+            raft_system(bounds, mutant_named(mutant).rules if mutant else None),
+            chosen(raft_properties(bounds), only or []),
             mode=mode_for(network, mode),
             symmetry=symmetry,
+            workers=workers,
             max_states=max_states,
             max_depth=max_depth,
             max_seconds=max_seconds,
@@ -110,7 +110,7 @@ def chosen(properties: tuple[Property, ...], names: list[str]) -> tuple[Property
 def mode_for(network: Network, wanted: str | None) -> Mode:
     """Return the mode that was asked for, or the fastest that is exact on this network."""
     if wanted is None:
-        return "covering" if network is Network.LOSSY_DUPLICATING else "reference"
+        return "covering" if network is Network.LOSSY_DUPLICATING else "exact"
     for mode in MODES:
         if mode == wanted:
             return mode

@@ -36,12 +36,14 @@ OnlyOption = Annotated[
 ModeOption = Annotated[
     str | None,
     typer.Option(
-        metavar="covering|reference",
+        metavar="covering|exact|reference",
         help="How to explore: covering keeps only states that no other state covers (lossy-duplicating networks; the "
-        "default there); reference visits every state and finds shortest counterexamples.",
+        "default there); exact visits every state and finds shortest counterexamples (the default elsewhere); "
+        "reference does so in the most obvious way, slowly.",
     ),
 ]
-SymmetryOption = Annotated[bool, typer.Option(help="In covering mode, explore renamed servers once.")]
+SymmetryOption = Annotated[bool, typer.Option(help="Explore states that differ only in the servers' names once.")]
+WorkersOption = Annotated[int | None, typer.Option(help="Threads of exact mode; by default one a core.")]
 MaxStatesOption = Annotated[int | None, typer.Option(help="Stop after so many states.")]
 MaxDepthOption = Annotated[int | None, typer.Option(help="Stop after so many steps.")]
 MaxSecondsOption = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]

@@ -91,13 +91,15 @@ class PlainProgress:
     def __call__(self, progress: Progress) -> None:
         """Print a line if it is time to."""
         now = time.monotonic()
-        if now - self._printed >= PLAIN_INTERVAL_SECONDS:
+        if progress.note or now - self._printed >= PLAIN_INTERVAL_SECONDS:
             self._printed = now
             print(f"{self._title}: {progress_line(progress)}", file=sys.stderr, flush=True)
 
 
 def progress_line(progress: Progress) -> str:
     """Return the figures in one line."""
+    if progress.note:
+        return f"{progress.note} ({progress.seconds:.0f} s)"
     rate = progress.states / progress.seconds if progress.seconds else 0.0
     return (
         f"{progress.states:,} states so far ({rate:,.0f}/s), {progress.frontier:,} to explore, "

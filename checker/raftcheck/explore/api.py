@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 from raftcheck.explore.covering import CoveringSearch
+from raftcheck.explore.exact import ExactSearch
 from raftcheck.explore.limits import Limits, peak_memory
+from raftcheck.explore.recovery import check_recoverable
 from raftcheck.explore.reference import ReferenceSearch
 from raftcheck.explore.result import Counterexample, Progress, PropertyResult, Result, Verdict, VerificationError
 from raftcheck.model import ModelError, Property, System
 
+Search = CoveringSearch | ExactSearch | ReferenceSearch
 Mode = Literal["covering", "exact", "reference"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -31,12 +34,13 @@ def explore(
 ) -> Result:
     """Explore every behaviour of a system and tell whether the properties are true of all of them.
 
-    Mode "covering" keeps only maximal networks, which is exact for safety on LOSSY_DUPLICATING networks;
-    with `symmetry` it also explores states that differ only in names once, if the system has a `relabel`.
-    Mode "reference" visits every state in the most obvious way, always without symmetry, and finds shortest
-    counterexamples. Mode "exact" is not built yet. `workers` changes nothing yet. What the limits mean is told
-    in `raftcheck.explore.limits`. `progress` is called a few times a second. `bounds` is what the model says
-    of its own limits; it is handed on to the result.
+    Mode "covering" keeps only maximal networks, which is exact for safety on LOSSY_DUPLICATING networks. Mode
+    "exact" visits every state in compiled code, on `workers` threads (default: one a core), finds shortest
+    counterexamples and decides `recoverable`; its first run on a machine compiles. Both explore states that differ
+    only in names once, if `symmetry` is wanted and the system has a `relabel`. Mode "reference" visits every state
+    in the most obvious way, always without symmetry, and finds shortest counterexamples. What the limits mean is
+    told in `raftcheck.explore.limits`. `progress` is called a few times a second. `bounds` is what the model says of
+    its own limits; it is handed on to the result.
 
     Raises ModelError for a request that cannot be answered. Ctrl-C ends the exploration with the verdict
     "inconclusive" and the figures reached.
@@ -50,15 +54,17 @@ def explore(
     if len(set(names)) != len(names):
         raise ModelError(f"two properties have the same name: {', '.join(sorted(names))}")
     limits = Limits(max_states, max_depth, max_seconds, max_memory)
-    search: CoveringSearch | ReferenceSearch
+    search: Search
     if mode == "covering":
         search = CoveringSearch(system, properties, limits, progress, symmetry)
     elif mode == "reference":
         search = ReferenceSearch(system, properties, limits, progress)
     else:
-        raise ModelError(f'mode "{mode}" is not built yet; use "covering" or "reference"')
+        search = ExactSearch(system, properties, limits, progress, symmetry, workers)
     with without_garbage_collection():
         search.run()
+        if isinstance(search, ExactSearch):
+            check_recoverable(search)
     return _result(search, mode, bounds or {})
 
 
@@ -74,7 +80,7 @@ def without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _result(search: CoveringSearch | ReferenceSearch, mode: Mode, bounds: dict[str, Any]) -> Result:
+def _result(search: Search, mode: Mode, bounds: dict[str, Any]) -> Result:
     found = search.counterexample
     complete = search.visited_all and search.limit is None
     properties = search.monitor.results(found.violated if found else None, complete)
@@ -84,14 +90,15 @@ def _result(search: CoveringSearch | ReferenceSearch, mode: Mode, bounds: dict[s
         complete=complete,
         limit=search.limit,
         states=search.states,
+        all_states=None if isinstance(search, CoveringSearch) else search.all_states,
         transitions=search.transitions,
         depth=search.depth,
         local_states=search.local_states,
-        local_transitions=search.semantics.local_transitions,
+        local_transitions=search.local_transitions,
         local_tuples=search.local_tuples,
         seconds=search.watch.seconds,
         peak_memory=peak_memory(),
-        symmetry=isinstance(search, CoveringSearch) and search.symmetry.is_used,
+        symmetry=not isinstance(search, ReferenceSearch) and search.symmetry.is_used,
         properties=properties,
         counterexample=found,
         bounds=bounds,

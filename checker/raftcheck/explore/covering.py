@@ -77,6 +77,11 @@ class CoveringSearch:
         return sum(map(len, self._antichains.values()))
 
     @property
+    def local_transitions(self) -> int:
+        """How many distinct (process state, input) pairs were executed."""
+        return self.semantics.local_transitions
+
+    @property
     def local_states(self) -> int:
         """How many distinct process states were met (with symmetry, also their renamings)."""
         return len(self._numbers.locals)
@@ -224,12 +229,11 @@ def refuse_unless_valid(system: System, properties: Sequence[Property]) -> None:
     """Raise ModelError for what covering cannot answer."""
     if system.network is not Network.LOSSY_DUPLICATING:
         raise ModelError(
-            f"covering mode needs a network whose messages never go away, not {system.network.value}; "
-            'use mode="reference"'
+            f'covering mode needs a network whose messages never go away, not {system.network.value}; use mode="exact"'
         )
     for checked in properties:
         if checked.kind is Kind.RECOVERABLE:
             raise ModelError(
                 f"covering mode cannot tell whether {checked.name!r} is recoverable, because it drops covered "
-                'states; use mode="reference"'
+                'states; use mode="exact"'
             )

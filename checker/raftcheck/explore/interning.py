@@ -19,5 +19,12 @@ class Interner(Generic[T]):
             self.values.append(value)
         return number
 
+    def known(self, value: T) -> int | None:
+        """Return the number of a value, None if it was not seen before."""
+        return self._numbers.get(value)
+
+    def __contains__(self, value: T) -> bool:
+        return value in self._numbers
+
     def __len__(self) -> int:
         return len(self.values)

@@ -53,6 +53,11 @@ class Watch:
         """Seconds since the start."""
         return time.monotonic() - self._start
 
+    def note(self, text: str) -> None:
+        """Report what takes long."""
+        if self._progress:
+            self._progress(Progress(0, 0, 0, 0, self.seconds, text))
+
     def limit_reached(self, states: int, transitions: int, depth: int, frontier: int) -> str | None:
         """Report progress if it is time to; return the limit of time or memory that is reached, if any."""
         limits, now = self._limits, time.monotonic()

@@ -55,6 +55,16 @@ class ReferenceSearch:
         return len(self.parents)
 
     @property
+    def all_states(self) -> int:
+        """How many states were visited: no renaming is left out."""
+        return len(self.parents)
+
+    @property
+    def local_transitions(self) -> int:
+        """How many distinct (process state, input) pairs were executed."""
+        return self.semantics.local_transitions
+
+    @property
     def local_states(self) -> int:
         """How many distinct process states were met."""
         return len({local for state in self.parents for local in state.processes})

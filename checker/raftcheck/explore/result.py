@@ -69,20 +69,23 @@ class PropertyResult:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an exploration has come."""
+    """How far an exploration has come; `note` says what takes long now, if it is not the exploration."""
 
     states: int
     transitions: int
     depth: int
     frontier: int
     seconds: float
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Result:
     """The verdict of an exploration, and the figures that it rests on.
 
-    `states` counts distinct global states in mode "reference", kept ones in mode "covering". `local_tuples`
+    `states` counts distinct global states in modes "exact" (with symmetry: up to renaming) and "reference", kept
+    ones in mode "covering". `all_states` counts renamings too: the number that any exact checker without symmetry
+    finds; None in mode "covering". `local_tuples`
     counts the distinct combinations of process states and ghost, symmetric ones included: the same number in
     every mode. `complete` says that every reachable state was visited; `limit` names the limit that ended the
     exploration before that. `transitions` counts the enabled process inputs, deliveries and losses over all
@@ -98,6 +101,7 @@ class Result:
     complete: bool
     limit: str | None
     states: int
+    all_states: int | None
     transitions: int
     depth: int
     local_states: int

@@ -92,7 +92,7 @@ class Semantics:
 
     def refused_step(self, pid: int, before: Value, input: Value) -> Step | None:
         """Return the step behind a move that is None: None itself, or a step that the scenario forbids."""
-        step = self._step(pid, before, input)
+        step = self.step(pid, before, input)
         return None if isinstance(step, Exception) else step
 
     def _after(self, state: GlobalState, move: Move, network: Contents) -> Successor:
@@ -117,7 +117,7 @@ class Semantics:
             return move
 
     def _new_move(self, pid: int, before: Value, input: Value, ghost: Value) -> Move | None:
-        step = self._step(pid, before, input)
+        step = self.step(pid, before, input)
         event = Event(pid, input)
         if step is None:
             return None
@@ -127,9 +127,10 @@ class Semantics:
         after = scenario.observe(ghost, pid, before, input, step) if scenario is not None else None
         if scenario is not None and after is None:
             return None
-        return Move(event, step, after, self._envelopes(pid, step.sends))
+        return Move(event, step, after, self.envelopes(pid, step.sends))
 
-    def _step(self, pid: int, before: Value, input: Value) -> Step | Exception | None:
+    def step(self, pid: int, before: Value, input: Value) -> Step | Exception | None:
+        """Return what a process does with an input, None if it is not enabled, or what it raised."""
         key = (self._same_process[pid], before, input)
         if key not in self._steps:
             try:
@@ -147,7 +148,8 @@ class Semantics:
             self._inputs[key] = tuple(self.system.processes[pid].inputs(local))
         return self._inputs[key]
 
-    def _envelopes(self, sender: int, sends: tuple[Send, ...]) -> tuple[Envelope, ...]:
+    def envelopes(self, sender: int, sends: tuple[Send, ...]) -> tuple[Envelope, ...]:
+        """Return what is sent as messages under way. Raises ModelError if a receiver does not exist."""
         for send in sends:
             if not 0 <= send.to < len(self.system.processes):
                 raise ModelError(f"process {sender} sends to {send.to!r}: there is no such process")

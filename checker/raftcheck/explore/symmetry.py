@@ -1,9 +1,10 @@
 """Renaming processes: states that differ only in which process is which are explored once."""
 
 from itertools import combinations, permutations
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from raftcheck.explore.semantics import with_tuples
+from raftcheck.explore.networks import OPERATIONS, Contents, Operations
+from raftcheck.explore.semantics import Semantics, with_tuples
 from raftcheck.model import Deliver, Envelope, ModelError, Send, Step, System, Value
 
 Permutation = tuple[int, ...]
@@ -44,6 +45,7 @@ class Symmetry:
         count = len(system.processes)
         identity = tuple(range(count))
         self._relabel = system.relabel
+        self._network = OPERATIONS[system.network]
         self.is_used = wanted and system.relabel is not None and count > 1
         self.permutations: list[Permutation] = list(permutations(identity)) if self.is_used else [identity]
         exchanges = [exchange(identity, a, b) for a, b in combinations(identity, 2)]
@@ -88,6 +90,20 @@ class Symmetry:
             if renamed != {self.value(input, permutation) for input in inputs}:
                 raise ModelError(f"process {pid} in {local!r} has other inputs than its renamings; {REMEDY}")
 
+    def verify_step(self, semantics: Semantics, pid: int, before: Value, input: Value, step: Step | None) -> None:
+        """Raise ModelError unless renamed processes do, renamed, what this one did."""
+        for permutation in self.step_probes:
+            given = self.value(input, permutation)
+            renamed = semantics.step(permutation[pid], self.value(before, permutation), given)
+            if isinstance(renamed, Exception) or _comparable(renamed, self._network) != _comparable(
+                self._step(step, permutation), self._network
+            ):
+                self.refuse(f"process {pid} in {before!r} does with {input!r} other than its renamings")
+
+    def refuse(self, text: str) -> NoReturn:
+        """Raise ModelError: the processes are not interchangeable."""
+        raise ModelError(f"{text}; {REMEDY}")
+
     def renamed_moves(self, system: System, moved: "Moved") -> "list[tuple[Permutation, Moved]]":
         """Return what renamed processes and scenario do, as they are executed under every probe.
 
@@ -98,7 +114,7 @@ class Symmetry:
         for permutation in self.step_probes:
             to, local, given = permutation[pid], self.value(before, permutation), self.value(input, permutation)
             renamed = with_tuples(system.processes[to].step(local, given))
-            if _comparable(renamed) != _comparable(self._step(step, permutation)):
+            if _comparable(renamed, self._network) != _comparable(self._step(step, permutation), self._network):
                 raise ModelError(f"process {pid} in {before!r} does with {input!r} other than its renamings; {REMEDY}")
             past, after = self.value(ghost, permutation), None
             if renamed is not None and system.scenario is not None:
@@ -126,6 +142,8 @@ class Moved(NamedTuple):
     ghost_after: Value | None
 
 
-def _comparable(step: Step | None) -> tuple[Value, frozenset[Send]] | None:
-    """Return what of a step counts on a network that is a set."""
-    return None if step is None else (step.state, frozenset(step.sends))
+def _comparable(step: Step | None, operations: Operations) -> tuple[Value, Contents] | None:
+    """Return what of a step counts on a network."""
+    if step is None:
+        return None
+    return step.state, operations.add(frozenset(), tuple(Envelope(to, 0, message) for to, message in step.sends))

@@ -31,7 +31,8 @@ def _result_lines(result: Result, bounds: str) -> Iterator[str]:
     yield f"  bounds    {bounds}"
     symmetry = ", symmetric ones once" if result.symmetry else ""
     yield f"  explored  {result.states:,} states ({result.mode} mode{symmetry}), {result.transitions:,} transitions,"
-    yield f"            depth {result.depth}; {result.local_tuples:,} combinations of process states"
+    everything = f"{result.all_states:,} states with their renamings; " if result.symmetry and result.all_states else ""
+    yield f"            depth {result.depth}; {everything}{result.local_tuples:,} combinations of process states"
     yield f"  executed  {result.local_transitions:,} different steps of {result.local_states:,} process states"
     yield f"  took      {result.seconds:.1f} s, peak memory {result.peak_memory / 2**20:.0f} MiB"
     for kind, title in ((Kind.ALWAYS, "always"), (Kind.SOMETIMES, "sometimes"), (Kind.RECOVERABLE, "recoverable")):

@@ -1,0 +1,345 @@
+"""The exact explorer: every state, breadth first, on numbers, in compiled code, on all cores.
+
+A global state is a pair of numbers: that of its combination of process states and ghost, and that of its network
+(one inbox a process); both are rows of numbers that are kept once (tree compression, as in SPIN's COLLAPSE and
+in LTSmin). So a visited state costs one row of two numbers and a slot in a hash table, and nothing is lost by
+hashing: two different states never count as one.
+
+Each level of the search is done in batches of a fixed size: threads compute successors, then each adds what is
+new to its own shards. Batches and shards do not depend on the number of threads, so neither does anything that
+the search finds.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from threading import Timer
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from raftcheck.explore.columns import Array
+from raftcheck.explore.kernels import exact as kernels
+from raftcheck.explore.limits import Limits, Watch
+from raftcheck.explore.monitor import Monitor
+from raftcheck.explore.network_tables import NetworkTables
+from raftcheck.explore.result import Counterexample, Event, GlobalState, Progress
+from raftcheck.explore.semantics import Semantics
+from raftcheck.explore.shards import ShardTables
+from raftcheck.explore.symmetry import Symmetry
+from raftcheck.explore.tables import BrokenStepError, Tables
+from raftcheck.explore.tracing import Row, Tracer
+from raftcheck.model import Network, Property, System, Value
+
+SHARDS = 8
+CHUNK, CHUNKS = 4096, 8
+"""How many states a thread expands at a time, and how many chunks make a batch."""
+
+ANNOUNCED_AFTER_SECONDS = 1.0
+
+
+class Chunk(NamedTuple):
+    """Some states of one shard, by their numbers."""
+
+    shard: int
+    states: Array
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class ExactSearch:
+    """One search. After `run`, the fields tell what was found."""
+
+    def __init__(
+        self,
+        system: System,
+        properties: Sequence[Property],
+        limits: Limits,
+        progress: Callable[[Progress], None] | None = None,
+        symmetry: bool = True,
+        workers: int | None = None,
+    ) -> None:
+        self.semantics = Semantics(system)
+        self.symmetry = Symmetry(system, symmetry)
+        self.monitor = Monitor(properties)
+        self.limits = limits
+        self.watch = Watch(limits, progress)
+        self.tables = Tables(self.semantics, self.symmetry, self.monitor)
+        self.networks = NetworkTables(system.network, self.tables)
+        self.tracer = Tracer(self.semantics, self.symmetry, self.tables, self.networks)
+        processes = len(system.processes)
+        self.shards = [ShardTables(processes) for _ in range(SHARDS)]
+        self.levels = [[0] * SHARDS]
+        self.transitions = 0
+        self.depth = 0
+        self.limit: str | None = None
+        self.visited_all = False
+        self.counterexample: Counterexample | None = None
+        self._workers = min(workers or available_cores(), CHUNKS)
+        self._threads = ThreadPoolExecutor(self._workers)
+        self._lossy = system.lossy and system.network is not Network.LOSSY_DUPLICATING
+        self._processes = processes
+        self._outputs = [self._new_output(CHUNK * 16) for _ in range(CHUNKS)]
+        self._judged = [0] * SHARDS
+
+    @property
+    def states(self) -> int:
+        """How many states were visited (with symmetry, states that are renamings of each other count once)."""
+        return sum(shard.states for shard in self.shards)
+
+    @property
+    def all_states(self) -> int:
+        """How many states were visited, renamings included."""
+        return sum(shard.orbits for shard in self.shards)
+
+    def run(self) -> None:
+        """Explore until everything is visited, a property is violated, or a limit is reached."""
+        try:
+            self._search()
+        except KeyboardInterrupt:
+            self.limit = "interrupted"
+
+    def _search(self) -> None:
+        with compilation_announced(self.watch):
+            self._begin()
+        if self._judge_new():
+            return
+        while any(done < shard.states for done, shard in zip(self.levels[-1], self.shards, strict=True)):
+            if len(self.levels) - 1 == self.limits.max_depth:
+                self.limit = f"max_depth={self.limits.max_depth}"
+                return
+            first = self.levels[-1]
+            self.levels.append([shard.states for shard in self.shards])
+            self.depth = len(self.levels) - 2
+            self._expand_level(first, self.levels[-1])
+            if self.limit is not None or self.counterexample is not None:
+                return
+        self.visited_all = True
+
+    def _begin(self) -> None:
+        """Keep the initial state; expand it once, so that everything is compiled before the search begins."""
+        initial = self.semantics.initial()
+        self.symmetry.verify_initial(initial.processes, initial.ghost)
+        nodes = [self.tables.node(pid, state) for pid, state in enumerate(initial.processes)]
+        row = [*nodes, self.tables.ghost(initial.ghost), *[0] * self._processes]
+        output = self._outputs[0]
+        output.rows[0] = [*row, len(self.symmetry.permutations)]
+        output.counts[0] = 1
+        own = int(kernels.shard_of(output.rows[0], self._processes, SHARDS))
+        output.shards[0] = own
+        self.shards[own].absorb(own, output, len(self.symmetry.permutations))
+        self.expand([Chunk(own, np.arange(1))])
+
+    # One level
+
+    def _expand_level(self, first: list[int], last: list[int]) -> None:
+        """Expand the states of one level, batch by batch."""
+        for batch in batches(first, last):
+            self._expand_batch(batch)
+            if self.counterexample is None:
+                self.limit = self.watch.limit_reached(self.states, self.transitions, self.depth, self._frontier())
+            if self.limits.max_states is not None and self.states > self.limits.max_states:
+                self.limit = f"max_states={self.limits.max_states}"
+            if self.limit is not None or self.counterexample is not None:
+                return
+
+    def _frontier(self) -> int:
+        return self.states - sum(self.levels[-1])
+
+    def _expand_batch(self, batch: list[Chunk]) -> None:
+        """Expand some states; those that need an answer of the tables wait for it and are expanded again."""
+        self.tables.depth = self.depth + 1
+        while batch:
+            outputs = self.expand(batch)
+            self.transitions += sum(int(output.counts[1]) for output in outputs)
+            self._absorb(outputs)
+            if self._judge_new():
+                return
+            waiting = [
+                Chunk(chunk.shard, output.waiting[: output.counts[3]].copy())
+                for chunk, output in zip(batch, outputs, strict=True)
+                if output.counts[3]
+            ]
+            try:
+                self._answer(outputs)
+            except BrokenStepError as error:
+                self._found_step(error, waiting)
+                return
+            batch = waiting
+
+    def expand(self, batch: list[Chunk]) -> list[kernels.Output]:
+        """Return the successors of the states of each chunk."""
+        local, inboxes = self.tables.local(), self.networks.arrays()
+
+        def expand_chunk(number: int) -> None:
+            chunk, output = batch[number], self._outputs[number]
+            shard = self.shards[chunk.shard].arrays()
+            while True:
+                arguments = (shard.states, shard.combinations, shard.networks, chunk.states)
+                kernels.expand(*arguments, local, inboxes, output, self._lossy)
+                if not output.counts[4]:
+                    return
+                output = self._outputs[number] = self._new_output(2 * len(output.rows))
+
+        self._each(range(len(batch)), expand_chunk)
+        return self._outputs[: len(batch)]
+
+    def _absorb(self, outputs: list[kernels.Output]) -> None:
+        """Let each shard keep what is new and its own."""
+        orbit = len(self.symmetry.permutations)
+
+        def absorb_own(number: int) -> None:
+            for output in outputs:
+                self.shards[number].absorb(number, output, orbit)
+
+        self._each(range(SHARDS), absorb_own)
+
+    def _each(self, numbers: Sequence[int], task: Callable[[int], Any]) -> None:
+        """Do a task for each number, on all threads."""
+        if self._workers == 1 or len(numbers) == 1:
+            for number in numbers:
+                task(number)
+        else:
+            list(self._threads.map(task, numbers))
+
+    def _answer(self, outputs: list[kernels.Output]) -> None:
+        misses = np.concatenate([output.misses[: output.counts[2]] for output in outputs])
+        if len(misses):
+            misses = np.unique(misses, axis=0)
+            is_network = misses[:, 0] == kernels.MOVE_MESSAGE
+            self.tables.answer((int(kind), int(key)) for kind, key in misses[~is_network])
+            self.networks.answer(misses[is_network, 1].copy())
+
+    def _new_output(self, rows: int) -> kernels.Output:
+        width = 2 * self._processes + 2
+        return kernels.Output(
+            np.zeros((rows, width), np.int32),
+            np.zeros(rows, np.int32),
+            np.zeros(rows, np.uint8),
+            np.zeros((CHUNK * 4, 2), np.int64),
+            np.zeros(CHUNK, np.int64),
+            np.array([0, 0, 0, 0, 0, SHARDS], np.int64),
+        )
+
+    # Judging
+
+    def _judge_new(self) -> bool:
+        """Judge the combinations that came up since the last time; tell whether a property is broken."""
+        if not self.monitor.judges_states:
+            return False
+        for number, shard in enumerate(self.shards):
+            combinations = shard.combinations
+            for combination in range(self._judged[number], len(combinations)):
+                broken = self._broken_by(combinations[combination])
+                if broken is not None:
+                    state = int(np.flatnonzero(shard.combination_numbers() == combination)[0])
+                    self._found(broken, tuple(shard.row(state)), len(self.levels) - 1)
+                    return True
+            self._judged[number] = len(combinations)
+        return False
+
+    def combination(self, combination: Array) -> tuple[tuple[Value, ...], Value]:
+        """Return the process states and the ghost of a combination given as a row."""
+        *nodes, ghost = (int(number) for number in combination)
+        return tuple(self.tables.nodes.values[node][1] for node in nodes), self.tables.ghosts.values[ghost]
+
+    def _broken_by(self, combination: Array) -> str | None:
+        """Judge a combination, under several names: a predicate may tell the processes apart."""
+        processes, ghost = self.combination(combination)
+        for names in (self.symmetry.permutations[0], *self.symmetry.state_probes):
+            renamed = self.symmetry.processes(processes, names)
+            state = GlobalState(renamed, frozenset(), self.symmetry.value(ghost, names))
+            broken = self.monitor.broken_by_state(state, len(self.levels) - 1)
+            if broken is not None:
+                return broken
+        return None
+
+    def _found_step(self, error: BrokenStepError, waiting: list[Chunk]) -> None:
+        """Find a state, among those that wait, in which the step that is at fault is possible."""
+        pid = self.tables.nodes.values[error.node][0]
+        for chunk in waiting:
+            for number in chunk.states:
+                row = tuple(self.shards[chunk.shard].row(number))
+                if row[pid] == error.node and self._is_possible(row, pid, error.input):
+                    self._found(error.name, row, len(self.levels) - 2)
+                    return
+        raise RuntimeError(f"no state has the step that violates {error.name!r}: this is a bug in the checker")
+
+    def _is_possible(self, row: Row, pid: int, input: Value) -> bool:
+        possible = self.semantics.take(self.tracer.state(row), Event(pid, input))
+        return possible is not None
+
+    def _found(self, name: str, row: Row, level: int) -> None:
+        claim = next((checked for checked in self.monitor.properties if checked.name == name), None)
+        path = self.tracer.path(self.rows_to(row, level))
+        self.counterexample = self.tracer.counterexample(claim, name, path)
+        self.depth = self.counterexample.length
+
+    def rows_to(self, row: Row, level: int) -> list[Row]:
+        """Return a shortest path from the initial state to a state of a level, as rows."""
+        rows = [tuple(int(number) for number in row)]
+        for earlier in reversed(range(level)):
+            rows.append(self._predecessor(rows[-1], earlier))
+        return rows[::-1]
+
+    def _predecessor(self, row: Row, level: int) -> Row:
+        """Find a state of a level that leads to a row in one step, by expanding the level again."""
+        for batch in batches(self.levels[level], self.levels[level + 1]):
+            for chunk, output in zip(batch, self.expand(batch), strict=True):
+                matches = (output.rows[: output.counts[0], : len(row)] == np.array(row, np.int32)).all(axis=1)
+                if matches.any():
+                    state = chunk.states[output.sources[int(np.argmax(matches))]]
+                    return tuple(int(number) for number in self.shards[chunk.shard].row(state))
+        raise RuntimeError("a state has no predecessor: this is a bug in the checker")
+
+    # Figures
+
+    @property
+    def local_transitions(self) -> int:
+        """How many distinct (process state, input) pairs were executed."""
+        return self.tables.local_transitions if self.symmetry.is_used else self.semantics.local_transitions
+
+    @property
+    def local_states(self) -> int:
+        """How many distinct process states were met (with symmetry, also their renamings)."""
+        return len({self.tables.nodes.values[node][1] for node in self._nodes()})
+
+    def _nodes(self) -> list[int]:
+        nodes = np.unique(np.concatenate([np.unique(shard.combinations[:, :-1]) for shard in self.shards]))
+        return [self.tables.renamed_node(int(n), r) for n in nodes for r in range(len(self.symmetry.permutations))]
+
+    @property
+    def local_tuples(self) -> int:
+        """How many distinct combinations of process states and ghost were met, renamings included."""
+        combinations = np.unique(np.concatenate([shard.combinations for shard in self.shards]), axis=0)
+        unchanged = np.zeros(len(combinations), np.int64)
+        for renaming in range(len(self.symmetry.permutations)):
+            unchanged += (self.tables.renamed_combinations(combinations, renaming) == combinations).all(axis=1)
+        return int((len(self.symmetry.permutations) // unchanged).sum())
+
+
+@contextmanager
+def compilation_announced(watch: Watch) -> Iterator[None]:
+    """Say so if the block takes so long that it must be compiling, which happens once on a machine."""
+    timer = Timer(ANNOUNCED_AFTER_SECONDS, watch.note, ["compiling the explorer, once on this machine"])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def batches(first: list[int], last: list[int]) -> Iterator[list[Chunk]]:
+    """Yield the states from `first` to `last` of each shard, in batches of chunks."""
+    chunks = (
+        Chunk(shard, np.arange(start, min(start + CHUNK, stop)))
+        for shard, (begin, stop) in enumerate(zip(first, last, strict=True))
+        for start in range(begin, stop, CHUNK)
+    )
+    while batch := list(islice(chunks, CHUNKS)):
+        yield batch

@@ -1,0 +1,96 @@
+"""AG EF: from every state a goal must be reachable. Searched backwards from all states with the goal.
+
+The transitions of all states are listed once more, which takes eight bytes for each while they are sorted.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from raftcheck.explore.columns import Array
+from raftcheck.explore.exact import SHARDS, ExactSearch, batches
+from raftcheck.explore.kernels.exact import mark_backwards
+from raftcheck.explore.monitor import Evaluator
+from raftcheck.explore.result import GlobalState
+from raftcheck.explore.shorten import counterexample
+from raftcheck.explore.tracing import Row
+from raftcheck.model import ModelError
+
+
+class Incoming(NamedTuple):
+    """All transitions by where they lead: `sources[starts[s] : starts[s + 1]]` are the states before s."""
+
+    starts: Array
+    sources: Array
+
+
+def check_recoverable(search: ExactSearch) -> None:
+    """Look for a state from which a goal cannot be reached; if there is one, it ends the search's counterexample."""
+    if not search.visited_all or not search.monitor.recoverable:
+        return
+    incoming = incoming_transitions(search)
+    for evaluator in search.monitor.recoverable:
+        marked = np.concatenate([goals(search, evaluator, number) for number in range(SHARDS)])
+        mark_backwards(incoming.starts, incoming.sources, marked)
+        trap = nearest(search, np.flatnonzero(~marked))
+        if trap is not None:
+            path = search.tracer.path(search.rows_to(*trap))
+            search.counterexample = counterexample(search.semantics, evaluator.property.name, path)
+            return
+
+
+def incoming_transitions(search: ExactSearch) -> Incoming:
+    """Return all transitions, by where they lead; states are numbered shard by shard."""
+    counts = [shard.states for shard in search.shards]
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    sources, targets = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+    for batch in batches([0] * SHARDS, counts):
+        for chunk, output in zip(batch, search.expand(batch), strict=True):
+            for own, shard in enumerate(search.shards):
+                chosen = np.flatnonzero(output.shards[: output.counts[0]] == own)
+                found = shard.find(output.rows[chosen])
+                sources.append((chunk.states[output.sources[chosen]] + offsets[chunk.shard]).astype(np.int32))
+                targets.append((found + offsets[own]).astype(np.int32))
+    target = np.concatenate(targets)
+    order = np.argsort(target, kind="stable")
+    starts = np.searchsorted(target[order], np.arange(offsets[-1] + 1))
+    return Incoming(starts, np.concatenate(sources)[order])
+
+
+def goals(search: ExactSearch, evaluator: Evaluator, number: int) -> Array:
+    """Return of each state of a shard whether it has the goal."""
+    shard = search.shards[number]
+    of_combination = np.array([has_goal(search, evaluator, row) for row in shard.combinations], np.bool_)
+    return of_combination[shard.combination_numbers()]
+
+
+def has_goal(search: ExactSearch, evaluator: Evaluator, combination: Array) -> bool:
+    """Tell whether a combination has the goal. Raises ModelError if that depends on the processes' names."""
+    processes, ghost = search.combination(combination)
+    values = {
+        evaluator.is_true_somewhere(
+            GlobalState(search.symmetry.processes(processes, names), frozenset(), search.symmetry.value(ghost, names))
+        )
+        for names in search.symmetry.permutations
+    }
+    if len(values) > 1:
+        raise ModelError(
+            f"the goal of {evaluator.property.name!r} tells the processes apart, but relabel declares them "
+            "interchangeable: explore with symmetry=False"
+        )
+    return values.pop()
+
+
+def nearest(search: ExactSearch, states: Array) -> tuple[Row, int] | None:
+    """Return of states, numbered shard by shard, one of the least level, and that level."""
+    offsets = np.concatenate([[0], np.cumsum([shard.states for shard in search.shards])])
+    best: tuple[int, int, int] | None = None
+    for state in states:
+        shard = int(np.searchsorted(offsets, state, side="right")) - 1
+        number = int(state - offsets[shard])
+        level = next(level for level, ends in enumerate(search.levels[1:]) if number < ends[shard])
+        if best is None or level < best[0]:
+            best = (level, shard, number)
+    if best is None:
+        return None
+    return tuple(int(item) for item in search.shards[best[1]].row(best[2])), best[0]
