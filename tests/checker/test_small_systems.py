@@ -7,7 +7,6 @@ from raftcheck.explore import MODES, Mode
 from tests.systems import token_ring as ring
 from tests.systems import two_phase_commit as commit
 
-
 EVERY_STATE: list[Mode] = ["reference", "exact"]
 
 
