@@ -86,6 +86,7 @@ class ExactSearch:
         self._processes = processes
         self._outputs = [self._new_output(CHUNK * 16) for _ in range(CHUNKS)]
         self._judged = [0] * SHARDS
+        self._known: set[bytes] = set()
 
     @property
     def states(self) -> int:
@@ -224,6 +225,7 @@ class ExactSearch:
             np.zeros((CHUNK * 4, 2), np.int64),
             np.zeros(CHUNK, np.int64),
             np.array([0, 0, 0, 0, 0, SHARDS], np.int64),
+            np.zeros((4, width - 1), np.int32),
         )
 
     # Judging
@@ -235,7 +237,9 @@ class ExactSearch:
         for number, shard in enumerate(self.shards):
             combinations = shard.combinations
             for combination in range(self._judged[number], len(combinations)):
-                broken = self._broken_by(combinations[combination])
+                row = combinations[combination].tobytes()
+                broken = None if row in self._known else self._broken_by(combinations[combination])
+                self._known.add(row)
                 if broken is not None:
                     state = int(np.flatnonzero(shard.combination_numbers() == combination)[0])
                     self._found(broken, tuple(shard.row(state)), len(self.levels) - 1)

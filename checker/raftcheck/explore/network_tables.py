@@ -51,7 +51,7 @@ class NetworkTables:
         while done < len(operations):
             longest = int(self._lengths[: self._counts[0]].max()) + 1
             self._make_room(longest)
-            done = kernels.perform(self.arrays(), operations, done, longest)
+            done = kernels.perform(self.arrays(), operations, done, np.empty(longest + 1, np.int32))
 
     def _make_room(self, longest: int) -> None:
         inboxes, items, operations = (int(count) for count in self._counts)

@@ -31,7 +31,7 @@ def check_recoverable(search: ExactSearch) -> None:
     incoming = incoming_transitions(search)
     for evaluator in search.monitor.recoverable:
         marked = np.concatenate([goals(search, evaluator, number) for number in range(SHARDS)])
-        mark_backwards(incoming.starts, incoming.sources, marked)
+        mark_backwards(incoming.starts, incoming.sources, marked, np.empty(len(marked), np.int64))
         trap = nearest(search, np.flatnonzero(~marked))
         if trap is not None:
             path = search.tracer.path(search.rows_to(*trap))

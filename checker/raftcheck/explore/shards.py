@@ -39,7 +39,7 @@ class ShardTables:
 
     def __init__(self, processes: int) -> None:
         self._states, self._combinations, self._networks = Rows(2), Rows(processes + 1), Rows(processes)
-        self._counts = np.zeros(4, np.int64)
+        self._counts, self._pair = np.zeros(4, np.int64), np.zeros(2, np.int32)
 
     @property
     def states(self) -> int:
@@ -67,7 +67,8 @@ class ShardTables:
 
     def find(self, rows: Array) -> Array:
         """Return the numbers of states given as rows, all of which must be there."""
-        found: Array = kernels.find_states(self.arrays(), rows)
+        found = np.empty(len(rows), np.int64)
+        kernels.find_states(self.arrays(), rows, found)
         return found
 
     def arrays(self) -> kernels.Shard:
@@ -81,6 +82,7 @@ class ShardTables:
             networks.rows,
             networks.slots,
             self._counts,
+            self._pair,
         )
 
     def absorb(self, own: int, output: Any, orbit: int) -> None:

@@ -54,7 +54,7 @@ class Symmetry:
 
     def value(self, value: Value, permutation: Permutation) -> Value:
         """Rename the processes in a state, input, message or ghost."""
-        if self._relabel is None:
+        if self._relabel is None or permutation == self.permutations[0]:
             return value
         if isinstance(value, Deliver):
             return Deliver(permutation[value.sender], self._relabel(value.message, permutation))

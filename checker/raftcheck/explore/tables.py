@@ -18,8 +18,8 @@ from raftcheck.explore.interning import Interner
 from raftcheck.explore.kernels import exact as kernels
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.semantics import Semantics
-from raftcheck.explore.symmetry import Symmetry
-from raftcheck.model import Deliver, Envelope, ModelError, Step, Value
+from raftcheck.explore.symmetry import Permutation, Symmetry
+from raftcheck.model import Deliver, Envelope, ModelError, NoticingScenario, Step, Value
 from raftcheck.model.properties import RAISED
 
 FORBIDDEN = 2**31 - 2
@@ -60,7 +60,8 @@ class Tables:
         self._examples: list[int] = []
         self._renamings = len(symmetry.permutations)
         self._step_numbers: dict[tuple[int, Value], int] = {}
-        self._has_scenario = semantics.system.scenario is not None
+        self._scenario = semantics.system.scenario
+        self._renamed_notices: dict[tuple[int, Permutation], Value | None] = {}
         self._make_columns()
 
     def _make_columns(self) -> None:
@@ -215,11 +216,10 @@ class Tables:
         self._ghost_after.add(key, FORBIDDEN if after is None else self.ghost(after))
 
     def _ghost_of(self, ghost: Value, executed: Executed) -> Value | None:
-        scenario = self.semantics.system.scenario
-        assert scenario is not None
-        return scenario.observe(ghost, *executed)
+        assert self._scenario is not None
+        return self._scenario.observe(ghost, *executed)
 
-    def _renamed(self, executed: Executed, permutation: tuple[int, ...]) -> Executed:
+    def _renamed(self, executed: Executed, permutation: Permutation) -> Executed:
         pid = permutation[executed.pid]
         before, input = (self.symmetry.value(value, permutation) for value in (executed.before, executed.input))
         step = self.semantics.step(pid, before, input)
@@ -260,12 +260,31 @@ class Tables:
         for message in sends:
             self._sends.append(message)
         self._judged.append(False)
-        self._notice.append(self._notice_of(number) if self._has_scenario else -1)
+        self._notice.append(-1 if self._scenario is None else self._notice_of(number))
         return number
 
     def _notice_of(self, number: int) -> int:
-        """Return what the scenario notices of a step: without a say of its own, each step is noticed for itself."""
-        notice = self._notices.number(number)
+        """Return the number of what the scenario notices of a step, -1 if nothing.
+
+        A scenario that does not say what it notices is taken to notice each step for itself.
+        """
+        executed = self.steps[number]
+        value = self._noticed(executed) if isinstance(self._scenario, NoticingScenario) else number
+        notice = -1 if value is None else self._notices.number(value)
         if notice == len(self._examples):
             self._examples.append(number)
+        if isinstance(self._scenario, NoticingScenario):
+            self._verify_notice(executed, notice)
         return notice
+
+    def _noticed(self, executed: Executed) -> Value | None:
+        assert isinstance(self._scenario, NoticingScenario)
+        return self._scenario.notice(*executed)
+
+    def _verify_notice(self, executed: Executed, notice: int) -> None:
+        """Check that steps noticed alike are so when renamed, too: only one of them is shown to the scenario."""
+        for permutation in self.symmetry.step_probes:
+            renamed = self._noticed(self._renamed(executed, permutation))
+            expected = None if notice < 0 else self._renamed_notices.setdefault((notice, permutation), renamed)
+            if renamed != expected:
+                self.symmetry.refuse(f"the scenario tells process {executed.pid} from others after {executed.input!r}")

@@ -11,7 +11,7 @@ from raftcheck.model.properties import (
     recoverable,
     sometimes,
 )
-from raftcheck.model.system import ModelError, Scenario, System
+from raftcheck.model.system import ModelError, NoticingScenario, Scenario, System
 
 __all__ = [
     "Deliver",
@@ -19,6 +19,7 @@ __all__ = [
     "Kind",
     "ModelError",
     "Network",
+    "NoticingScenario",
     "Process",
     "Property",
     "Scenario",

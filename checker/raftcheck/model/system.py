@@ -1,5 +1,6 @@
 """A system: processes, the network between them, and a scenario that watches and limits them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -24,6 +25,28 @@ class Scenario(Protocol):
 
     def observe(self, ghost: Any, pid: int, before: Any, input: Any, step: Step) -> Value | None:
         """Return the ghost after the step, or None if this scenario does not allow the step."""
+
+
+class NoticingScenario(ABC):
+    """A scenario in two halves, which explorers can call much less often than `observe`.
+
+    `notice` says what of a step matters, without knowing the ghost; `update` what that makes of a ghost.
+    """
+
+    initial: Value
+
+    @abstractmethod
+    def notice(self, pid: int, before: Any, input: Any, step: Step) -> Value | None:
+        """Return all that `update` needs to know of a step; None if it is always allowed and changes no ghost."""
+
+    @abstractmethod
+    def update(self, ghost: Any, notice: Any) -> Value | None:
+        """Return the ghost after a step, or None if this scenario does not allow the step."""
+
+    def observe(self, ghost: Any, pid: int, before: Any, input: Any, step: Step) -> Value | None:
+        """Return the ghost after the step, or None if this scenario does not allow the step."""
+        notice = self.notice(pid, before, input, step)
+        return ghost if notice is None else self.update(ghost, notice)
 
 
 @dataclass(frozen=True)

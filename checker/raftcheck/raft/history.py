@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from raftcheck.model import Deliver, Network, Step
+from raftcheck.model import Deliver, Network, NoticingScenario, Step
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.process import Crash, CrashWithin, ModelInput, Node, command
 from raftimpl.messages import Entry, ForwardedRequest, Message, ReadIndexRequest
@@ -48,7 +48,31 @@ class History(Value, frozen=True):
     crashes: int = 0
 
 
-class Observer:
+class Notice(Value, frozen=True):
+    """What the observer has to know of a step, whatever happened before it.
+
+    `command` and `read` are what a client asked for; the numbers count what is bounded; `elected` is the term
+    and the leader of an election won; `applied` has (index, entry and term) of each entry applied, `answered`
+    (request, index on which the answer rests) of each read.
+    """
+
+    forbidden: bool = False
+    command: bytes | None = None
+    read: int | None = None
+    requests: int = 0
+    forwards: int = 0
+    read_rounds: int = 0
+    heartbeats: int = 0
+    crashes: int = 0
+    elected: tuple[int, int] | None = None
+    applied: tuple[tuple[int, Committed], ...] = ()
+    answered: tuple[tuple[int, int], ...] = ()
+
+
+NOTHING = Notice()
+
+
+class Observer(NoticingScenario):
     """Allows what the bounds allow, and writes the history."""
 
     def __init__(self, bounds: Bounds) -> None:
@@ -57,39 +81,53 @@ class Observer:
         # On a network that is a set a repeated forward adds nothing; elsewhere each is one more message.
         self._counts_forwards = bounds.network is not Network.LOSSY_DUPLICATING
 
-    def observe(
-        self, history: History, pid: int, before: Node, input: ModelInput | Deliver, step: Step
-    ) -> History | None:
-        """Return the history after a step, None if the step is out of bounds."""
-        if not self._is_possible(history, pid, before, input):
-            return None
-        spent = self._spend(history, before, input)
-        return None if spent is None else self._record(spent, pid, before, input, step)
+    def notice(self, pid: int, before: Node, input: ModelInput | Deliver, step: Step) -> Notice | None:
+        """Return what matters of a step."""
+        after: Node = step.state  # type: ignore[assignment]
+        noticed = Notice(
+            forbidden=self._is_forbidden(pid, before, input),
+            command=input.command if isinstance(input, ClientRequest) else None,
+            read=input.request_id if isinstance(input, ReadRequest) else None,
+            requests=int(reaches_leader(before, input, ClientRequest, ForwardedRequest)),
+            forwards=int(self._counts_forwards and is_forwarded(before, input)),
+            read_rounds=int(reaches_leader(before, input, ReadRequest, ReadIndexRequest)),
+            heartbeats=int(isinstance(input, HeartbeatTimeout)),
+            crashes=int(isinstance(input, Crash | CrashWithin)),
+            elected=(after.server.current_term, pid) if is_elected(before, after) else None,
+            applied=applied_in(before, input, step),
+            answered=answered_in(before, step),
+        )
+        return None if noticed == NOTHING else noticed
 
-    def _is_possible(self, history: History, pid: int, before: Node, input: ModelInput | Deliver) -> bool:
-        """Clients number their requests in order; candidates and links are as the bounds say."""
+    def _is_forbidden(self, pid: int, before: Node, input: ModelInput | Deliver) -> bool:
+        """Tell whether the bounds exclude a candidate or a link."""
         bounds = self.bounds
-        match input:
-            case Deliver(sender, _):
-                return (pid, sender) not in bounds.cut and (sender, pid) not in bounds.cut
-            case ElectionTimeout():
-                return bounds.candidates.get(before.server.current_term + 1, pid) == pid
-            case ClientRequest(requested):
-                return requested == command(history.requests + 1)
-            case ReadRequest(number):
-                return number == len(history.reads) + 1
-            case _:
-                return True
+        if isinstance(input, Deliver):
+            return (pid, input.sender) in bounds.cut or (input.sender, pid) in bounds.cut
+        if isinstance(input, ElectionTimeout):
+            return bounds.candidates.get(before.server.current_term + 1, pid) != pid
+        return False
 
-    def _spend(self, history: History, before: Node, input: ModelInput | Deliver) -> History | None:
+    def update(self, history: History, noticed: Notice) -> History | None:
+        """Return the history after a step, None if the step is out of bounds."""
+        is_in_order = noticed.command in (None, command(history.requests + 1)) and noticed.read in (
+            None,
+            len(history.reads) + 1,
+        )
+        if noticed.forbidden or not is_in_order:
+            return None
+        spent = self._spend(history, noticed)
+        return None if spent is None else record(spent, noticed)
+
+    def _spend(self, history: History, noticed: Notice) -> History | None:
         """Count what is bounded; None if a budget is overdrawn."""
         spent = replace(
             history,
-            requests=history.requests + reaches_leader(before, input, ClientRequest, ForwardedRequest),
-            forwards=history.forwards + (self._counts_forwards and is_forwarded(before, input)),
-            read_rounds=history.read_rounds + reaches_leader(before, input, ReadRequest, ReadIndexRequest),
-            heartbeats=history.heartbeats + isinstance(input, HeartbeatTimeout),
-            crashes=history.crashes + isinstance(input, Crash | CrashWithin),
+            requests=history.requests + noticed.requests,
+            forwards=history.forwards + noticed.forwards,
+            read_rounds=history.read_rounds + noticed.read_rounds,
+            heartbeats=history.heartbeats + noticed.heartbeats,
+            crashes=history.crashes + noticed.crashes,
         )
         bounds = self.bounds
         within = (
@@ -100,23 +138,42 @@ class Observer:
         )
         return spent if within else None
 
-    def _record(self, history: History, pid: int, before: Node, input: ModelInput | Deliver, step: Step) -> History:
-        if isinstance(input, ReadRequest):
-            began = Read(input.request_id, len(history.committed))
-            history = replace(history, reads=(*history.reads, began))
-        after: Node = step.state  # type: ignore[assignment]
-        server, was = after.server, before.server
-        if server.role is Role.LEADER and (was.role is not Role.LEADER or was.current_term != server.current_term):
-            elected = tuple(sorted({*history.elected, (server.current_term, pid)}))
-            history = replace(history, elected=elected)
-        for output in step.outputs:
-            if isinstance(output, Apply) and output.index == len(history.committed) + 1:
-                committed = Committed(output.entry, term_of_step(before, input, after))
-                history = replace(history, committed=(*history.committed, committed))
-            elif isinstance(output, ReadReady):
-                applied = was.commit_index + sum(isinstance(done, Apply) for done in step.outputs)
-                history = replace(history, reads=answered(history.reads, output.request_id, applied))
-        return history
+
+def record(history: History, noticed: Notice) -> History:
+    """Return the history with what happened in a step."""
+    elected, committed, reads = history.elected, history.committed, history.reads
+    if noticed.read is not None:
+        reads = (*reads, Read(noticed.read, len(committed)))
+    if noticed.elected is not None:
+        elected = tuple(sorted({*elected, noticed.elected}))
+    for index, entry in noticed.applied:
+        if index == len(committed) + 1:
+            committed = (*committed, entry)
+    for number, index in noticed.answered:
+        reads = answered(reads, number, index)
+    return replace(history, elected=elected, committed=committed, reads=reads)
+
+
+def is_elected(before: Node, after: Node) -> bool:
+    """Tell whether the server has become the leader of a term."""
+    server, was = after.server, before.server
+    return server.role is Role.LEADER and (was.role is not Role.LEADER or was.current_term != server.current_term)
+
+
+def applied_in(before: Node, input: ModelInput | Deliver, step: Step) -> tuple[tuple[int, Committed], ...]:
+    """Return the entries that the step applies, by index."""
+    outputs = [output for output in step.outputs if isinstance(output, Apply)]
+    if not outputs:
+        return ()
+    term = term_of_step(before, input, step.state)  # type: ignore[arg-type]
+    return tuple((output.index, Committed(output.entry, term)) for output in outputs)
+
+
+def answered_in(before: Node, step: Step) -> tuple[tuple[int, int], ...]:
+    """Return the reads that the step answers, and up to which index the server has applied then."""
+    ready = [output.request_id for output in step.outputs if isinstance(output, ReadReady)]
+    applied = before.server.commit_index + sum(isinstance(output, Apply) for output in step.outputs)
+    return tuple((request_id, applied) for request_id in ready)
 
 
 def reaches_leader(before: Node, input: ModelInput | Deliver, request: type, forwarded: type) -> bool:

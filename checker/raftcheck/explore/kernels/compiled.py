@@ -32,11 +32,15 @@ CACHE = cache_folder()
 
 
 def kernel(function: Function) -> Function:
-    """Compile a function when it is first called, or load what was compiled on an earlier run."""
+    """Compile a function when it is first called, or load what was compiled on an earlier run.
+
+    It must not make arrays: they are not counted (`_nrt`), for that takes longer than all that a kernel does with
+    them. Whatever it needs it is given.
+    """
     others = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(CACHE or "")
     try:
-        compiled: Function = numba.njit(function, nogil=True, error_model="numpy", cache=CACHE is not None)
+        compiled: Function = numba.njit(function, nogil=True, error_model="numpy", _nrt=False, cache=CACHE is not None)
     finally:
         numba.config.CACHE_DIR = others
     return compiled
@@ -47,5 +51,5 @@ def part(function: Function) -> Function:
 
     A call would hand over all arrays of its arguments one by one, which takes longer than what it does.
     """
-    compiled: Function = numba.njit(function, inline="always", error_model="numpy")
+    compiled: Function = numba.njit(function, inline="always", error_model="numpy", _nrt=False)
     return compiled

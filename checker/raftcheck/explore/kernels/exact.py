@@ -58,6 +58,7 @@ class Output(NamedTuple):
     misses: np.ndarray
     waiting: np.ndarray
     counts: np.ndarray
+    scratch: np.ndarray  # four rows
 
 
 class Work(NamedTuple):
@@ -90,8 +91,7 @@ def copy(row, target, start):
 def expand(states, combinations, networks, todo, local, inboxes, output, lossy):
     """Write all successors of the states numbered in `todo` (of one shard) to `output`."""
     processes = networks.shape[1]
-    width = 2 * processes + 1
-    scratch = np.empty((4, width), np.int32)
+    scratch = output.scratch
     work = Work(scratch[0], scratch[1], scratch[2], scratch[3])
     output.counts[:5] = 0
     for source in range(todo.size):
@@ -285,6 +285,7 @@ class Shard(NamedTuple):
     networks: np.ndarray
     network_slots: np.ndarray
     counts: np.ndarray
+    pair: np.ndarray  # scratch: a state's row
 
 
 @part
@@ -302,7 +303,7 @@ def absorb(shard, own, output, first, orbit):
     """
     combination_width, network_width = shard.combinations.shape[1], shard.networks.shape[1]
     counts = shard.counts
-    pair = np.empty(2, np.int32)
+    pair = shard.pair
     for done in range(first, output.counts[0]):
         if output.shards[done] != own:
             continue
@@ -326,10 +327,9 @@ def absorb(shard, own, output, first, orbit):
 
 
 @kernel
-def find_states(shard, rows):
-    """Return the numbers of states that are given as rows of nodes, ghost, inboxes; negative if not there."""
-    found = np.empty(rows.shape[0], np.int64)
-    pair = np.empty(2, np.int32)
+def find_states(shard, rows, found):
+    """Write the numbers of states that are given as rows of nodes, ghost, inboxes; negative if not there."""
+    pair = shard.pair
     for number in range(rows.shape[0]):
         combination = find_row(shard.combinations, shard.combination_slots, rows[number], 0)
         network = find_row(shard.networks, shard.network_slots, rows[number], shard.combinations.shape[1])
@@ -337,13 +337,14 @@ def find_states(shard, rows):
         if combination >= 0 and network >= 0:
             pair[0], pair[1] = combination, network
             found[number] = find_row(shard.states, shard.state_slots, pair, 0)
-    return found
 
 
 @kernel
-def mark_backwards(starts, sources, marked):
-    """Mark every state from which a marked one can be reached: `sources[starts[s] : starts[s + 1]]` lead to s."""
-    queue = np.empty(marked.size, np.int64)
+def mark_backwards(starts, sources, marked, queue):
+    """Mark every state from which a marked one can be reached: `sources[starts[s] : starts[s + 1]]` lead to s.
+
+    `queue` has room for all states.
+    """
     waiting = 0
     for state in range(marked.size):
         if marked[state]:

@@ -143,12 +143,15 @@ def number_of(inboxes, items, length):
 
 
 @kernel
-def perform(inboxes, keys, first, longest):
-    """Perform operations from the first on while there is room; return how many are done then."""
-    items = np.empty(longest + 1, np.int32)
+def perform(inboxes, keys, first, items):
+    """Perform operations from the first on while there is room; return how many are done then.
+
+    `items` has room for any inbox that may come of them.
+    """
+    longest = items.size
     counts = inboxes.counts
     for done in range(first, keys.size):
-        is_full = counts[0] >= inboxes.starts.size or counts[1] + longest + 1 > inboxes.items.size
+        is_full = counts[0] >= inboxes.starts.size or counts[1] + longest > inboxes.items.size
         is_crowded = counts[0] * 10 > inboxes.slots.size * 7 or counts[2] * 10 > inboxes.keys.size * 7
         if is_full or is_crowded:
             return done
