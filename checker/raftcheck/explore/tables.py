@@ -19,7 +19,7 @@ from raftcheck.explore.kernels import exact as kernels
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.symmetry import Permutation, Symmetry
-from raftcheck.model import Deliver, Envelope, ModelError, NoticingScenario, Step, Value
+from raftcheck.model import Deliver, Envelope, ModelError, Network, NoticingScenario, Step, Value
 from raftcheck.model.properties import RAISED
 
 FORBIDDEN = 2**31 - 2
@@ -69,8 +69,7 @@ class Tables:
         self._input_steps = Column()
         self._reactions: Array = np.full((16, 16), kernels.UNKNOWN, np.int32)
         self._places, self._receivers, self.senders = Column(), Column(), Column()
-        self._after, self._notice, self._judged = Column(), Column(), Column(dtype=np.bool_)
-        self._send_starts, self._send_counts, self._sends = Column(), Column(), Column()
+        self._steps, self._sends = Column(width=5), Column()
         self._ghost_after = IntegerMap()
         self._renamed_nodes, self._renamed_ghosts = Column(self._renamings), Column(self._renamings)
         self.renamed_messages = Column(self._renamings)
@@ -90,11 +89,7 @@ class Tables:
             self._reactions,
             self._places.array,
             self._receivers.array,
-            self._after.array,
-            self._notice.array,
-            self._judged.array,
-            self._send_starts.array,
-            self._send_counts.array,
+            self._steps.array,
             self._sends.array,
             self._ghost_after.keys,
             self._ghost_after.values,
@@ -202,7 +197,16 @@ class Tables:
         node, message = key >> 32, key & 0xFFFFFFFF
         _, sender, content = self.messages.values[message]
         step = self._step(node, Deliver(sender, content))
+        if step != kernels.DISABLED and self._does_nothing(node, step):
+            self._judge(step)
+            step = kernels.DISABLED
         self._reactions[node, self._places.array[message]] = step
+
+    def _does_nothing(self, node: int, step: int) -> bool:
+        """Tell whether a delivery makes no difference: not even the message goes away."""
+        after, notice, _, _, sends = self._steps.array[step]
+        stays = self.semantics.system.network is Network.LOSSY_DUPLICATING
+        return bool(stays and after == node and notice < 0 and sends == 0)
 
     def _observe(self, key: int) -> None:
         """Show a step to the scenario; with symmetry, its renamings too."""
@@ -234,7 +238,7 @@ class Tables:
             broken = self.monitor.broken_by_step(pid, before, input, step, self.depth)
             if broken is not None:
                 raise BrokenStepError(broken, self.node(executed.pid, executed.before), executed.input)
-        self._judged.array[number] = True
+        self._steps.array[number, kernels.JUDGED] = True
 
     def _step(self, node: int, input: Value) -> int:
         """Execute a step, and check that renamed processes do the same; return its number, or DISABLED."""
@@ -253,14 +257,11 @@ class Tables:
         pid, _, _, step = executed
         number = len(self.steps)
         self.steps.append(executed)
-        self._after.append(self.node(pid, step.state))
         sends = [self.message(envelope) for envelope in self.semantics.envelopes(pid, step.sends)]
-        self._send_starts.append(self._sends.count)
-        self._send_counts.append(len(sends))
+        notice = -1 if self._scenario is None else self._notice_of(number)
+        self._steps.append((self.node(pid, step.state), notice, False, self._sends.count, len(sends)))
         for message in sends:
             self._sends.append(message)
-        self._judged.append(False)
-        self._notice.append(-1 if self._scenario is None else self._notice_of(number))
         return number
 
     def _notice_of(self, number: int) -> int:

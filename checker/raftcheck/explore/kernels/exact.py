@@ -14,6 +14,7 @@ from raftcheck.explore.kernels.inboxes import ADD, REMOVE, RENAME, SET, delivera
 from raftcheck.explore.kernels.rows import find_row, get, hash_of, put_row
 
 UNKNOWN, DISABLED = -1, -2
+AFTER, NOTICE, JUDGED, FIRST_SEND, SENDS = range(5)
 OPEN, REACT, OBSERVE, JUDGE, MOVE_MESSAGE = 0, 1, 2, 3, 4
 
 
@@ -29,11 +30,7 @@ class Local(NamedTuple):
     reactions: np.ndarray  # node, message's place at its receiver -> step, UNKNOWN or DISABLED
     places: np.ndarray  # message -> its place among the messages to its receiver
     receivers: np.ndarray  # message -> pid
-    after: np.ndarray  # step -> node
-    notices: np.ndarray  # step -> notice
-    judged: np.ndarray  # step -> whether the properties have seen it
-    send_starts: np.ndarray
-    send_counts: np.ndarray
+    steps: np.ndarray  # step -> AFTER (node), NOTICE, JUDGED (have the properties seen it), FIRST_SEND, SENDS
     sends: np.ndarray  # messages
     ghost_keys: np.ndarray  # ghost << 32 | notice -> ghost, or `forbidden`
     ghost_values: np.ndarray
@@ -166,7 +163,7 @@ def change_inbox(pid, operand, kind, processes, inboxes, output, row):
 def take(step, pid, processes, local, inboxes, output, work, source):
     """Take a step from `work.after`, which it changes; tell whether all is known."""
     after = work.after
-    notice = local.notices[step]
+    notice = local.steps[step, NOTICE]
     if notice >= 0:
         key = (np.int64(after[processes]) << 32) | notice
         ghost = get(local.ghost_keys, local.ghost_values, key)
@@ -175,11 +172,11 @@ def take(step, pid, processes, local, inboxes, output, work, source):
         if ghost == local.forbidden:
             return True
         after[processes] = ghost
-    if not local.judged[step]:
+    if not local.steps[step, JUDGED]:
         return miss(output, JUDGE, np.int64(step))
-    after[pid] = local.after[step]
-    start = local.send_starts[step]
-    for position in range(start, start + local.send_counts[step]):
+    after[pid] = local.steps[step, AFTER]
+    start = local.steps[step, FIRST_SEND]
+    for position in range(start, start + local.steps[step, SENDS]):
         message = local.sends[position]
         if not change_inbox(local.receivers[message], message, ADD, processes, inboxes, output, after):
             return False
