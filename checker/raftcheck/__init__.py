@@ -1,6 +1,16 @@
 """Check, prove and judge: the engines of raftproof."""
 
-from raftcheck.explore import Counterexample, Progress, Result, VerificationError, assert_holds, explore
+from raftcheck.explore import (
+    Counterexample,
+    Faults,
+    Progress,
+    Result,
+    Simulation,
+    VerificationError,
+    assert_holds,
+    explore,
+    simulate,
+)
 from raftcheck.model import (
     Deliver,
     ModelError,
@@ -22,6 +32,7 @@ from raftcheck.version import __version__
 __all__ = [
     "Counterexample",
     "Deliver",
+    "Faults",
     "ModelError",
     "Network",
     "NoticingScenario",
@@ -31,6 +42,7 @@ __all__ = [
     "Result",
     "Scenario",
     "Send",
+    "Simulation",
     "Step",
     "System",
     "VerificationError",
@@ -40,5 +52,6 @@ __all__ = [
     "assert_holds",
     "explore",
     "recoverable",
+    "simulate",
     "sometimes",
 ]

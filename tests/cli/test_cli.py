@@ -31,7 +31,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"], capsys) == (0, f"raftproof {__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["mutants"], ["replay"]])
+@pytest.mark.parametrize("command", [[], ["check"], ["simulate"], ["mutants"], ["replay"]])
 def test_help_tells_what_a_command_does(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run([*command, "--help"], capsys)
     assert (code, err) == (0, "")
@@ -194,6 +194,19 @@ def test_a_counterexample_file_that_is_none(
         (["check", "--cut", "0-0"], "server 0 cannot be cut off from itself"),
         (["check", "--no-lossy"], "may always lose messages"),
         (["check", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
+        (["simulate", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
+        (["simulate", "--servers", "10"], "servers must be from 1 to 9, not 10"),
+        (["simulate", "--terms", "10000"], "terms must be from 1 to 9999, not 10000"),
+        (["simulate", "--steps", "0"], "steps must be a whole number, at least 1, not 0"),
+        (["simulate", "--steps", "-5"], "steps must be a whole number, at least 1, not -5"),
+        (["simulate", "--walks", "0"], "walks must be a whole number, at least 1, not 0"),
+        (["simulate", "--seed", "-1"], "seed must be a whole number, at least 0, not -1"),
+        (["simulate", "--seed", "x"], "--seed"),
+        (["simulate", "--crashes", "0", "--torn-steps"], "steps are torn by crashes, of which there are none"),
+        (["simulate", "--mutant", "nonsense"], "there is no mutant 'nonsense'"),
+        (["simulate", "--property", "Nonsense"], "there is no property 'Nonsense'"),
+        (["simulate", "--max-seconds", "nan"], "max_seconds must be at least 0, not nan"),
+        (["simulate", "--json", "/proc/none/x.json"], "cannot write"),
         (["mutants", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
         (["check", "--max-states", "0"], "max_states must be at least 1"),
         (["check", "--candidates", "1"], "no list of TERM:SERVER"),
@@ -260,11 +273,18 @@ def test_an_internal_error_is_70_and_shows_where(
     assert "please report it" in err
 
 
-def test_ctrl_c_gives_the_partial_figures_and_exit_code_3() -> None:
-    command = [sys.executable, "-m", "raftcheck.cli", "check", "--servers", "5", "--terms", "3", "--entries", "3"]
+@pytest.mark.parametrize(
+    ("arguments", "figure"),
+    [
+        (["check", "--servers", "5", "--terms", "3", "--entries", "3"], r"explored  ([\d,]+) states"),
+        (["simulate", "--servers", "7", "--walks", "100000"], r" ([\d,]+) steps in all"),
+    ],
+    ids=["check", "simulate"],
+)
+def test_ctrl_c_gives_the_partial_figures_and_exit_code_3(arguments: list[str], figure: str) -> None:
     # Whoever runs the tests in the background may have SIGINT ignored, which children inherit.
     with subprocess.Popen(
-        command,
+        [sys.executable, "-m", "raftcheck.cli", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -279,8 +299,45 @@ def test_ctrl_c_gives_the_partial_figures_and_exit_code_3() -> None:
     assert process.returncode == 3, err
     assert out.startswith("INCONCLUSIVE")
     assert "limit     interrupted" in out
-    assert int(re.search(r"explored  ([\d,]+) states", out)[1].replace(",", "")) > 1  # type: ignore[index]
+    assert int(re.search(figure, out)[1].replace(",", "")) > 1  # type: ignore[index]
     assert "Traceback" not in err
+
+
+def test_a_simulation_without_a_seed_tells_which_it_took(capsys: pytest.CaptureFixture[str]) -> None:
+    short = ["simulate", "--steps", "200", "--walks", "3", "--json", "-"]
+    once = json.loads(run(short, capsys)[1])
+    code, out, _ = run([*short, "--seed", str(once["seed"])], capsys)
+    again = json.loads(out)
+    assert code == 0
+    assert (again["kind"], again["seed"], again["walks"]) == ("simulation", once["seed"], 3)
+    measured = {"seconds", "steps_per_second", "peak_memory"}
+    assert {k: v for k, v in again.items() if k not in measured} == {k: v for k, v in once.items() if k not in measured}
+
+
+def test_progress_of_a_simulation(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("raftcheck.cli.output.PLAIN_INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["raftcheck.explore.limits"], "PROGRESS_SECONDS", 0.0)
+    code, _, err = run(["simulate", "--seed", "1", "--steps", "200", "--walks", "2"], capsys)
+    assert code == 0
+    line = r"^simulate: [\d,]+ steps so far \([\d,]+/s\), step \d+ of this walk, 1 walks to come, \d+ s$"
+    assert re.search(line, err, re.MULTILINE)
+
+
+def test_a_simulation_without_time_is_inconclusive(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["simulate", "--max-seconds", "0"], capsys)
+    assert code == 3
+    assert out.startswith("INCONCLUSIVE: the simulation was cut short; no violation found in 1 walk;")
+
+
+def test_a_simulated_violation_says_how_to_see_it_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["simulate", "--mutant", "half-rounded-down", "--property", "Election Safety", "--seed", "1"]
+    code, out, _ = run([*arguments, "--save", str(tmp_path)], capsys)
+    assert code == 1
+    assert out.startswith("VIOLATED: a property is violated.")
+    assert "found     in walk 1, after " in out
+    assert "✗ Election Safety: violated" in out
+    assert f"raftproof replay {tmp_path}/half-rounded-down-election-safety.json" in out
+    assert "give --save DIR" in run(arguments, capsys)[1]
 
 
 def test_ctrl_c_in_mutants_blames_no_mutant(

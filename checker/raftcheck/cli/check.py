@@ -132,9 +132,5 @@ def report(result: Result, bounds: Bounds, mutant: str | None, json: str | None,
     typer.echo(result_text(result, bounds.in_words() + (f", mutant {mutant}" if mutant else "")))
     if found:
         typer.echo(f"\n{counterexample_text(found, RaftLabels())}")
-        command = (
-            shlex.join(["raftproof", "replay", str(path)])
-            if save
-            else "give --save DIR for a file that raftproof replay executes"
-        )
+        command = shlex.join(["raftproof", "replay", str(path)]) if save else o.HOW_TO_SAVE
         typer.echo(f"\nTo see it again: {command}")

@@ -1,6 +1,7 @@
 """Exit codes."""
 
 from raftcheck.explore import Verdict
+from raftcheck.explore.simulate import SimulationVerdict
 
 USAGE_ERROR = 2
 INCONCLUSIVE = 3
@@ -8,3 +9,5 @@ INTERNAL_ERROR = 70
 INTERRUPTED_BY_TYPER = 130
 
 EXIT_CODES: dict[Verdict, int] = {"holds": 0, "violated": 1, "inconclusive": INCONCLUSIVE, "vacuous": 4}
+
+SIMULATION_EXIT_CODES: dict[SimulationVerdict, int] = {"not violated": 0, "violated": 1, "inconclusive": INCONCLUSIVE}

@@ -1,4 +1,4 @@
-"""The options of `raftproof check`: a table of types with their help."""
+"""The options of `raftproof check` and `raftproof simulate`: a table of types with their help."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,10 @@ from typing import Annotated
 import typer
 
 from raftcheck.model import Network
+
+GROWS = " In one walk; without it, as many as suit --steps."
+
+HOW_TO_SAVE = "give --save DIR for a file that raftproof replay executes"
 
 ServersOption = Annotated[int, typer.Option(help="Servers in the cluster.")]
 TermsOption = Annotated[int, typer.Option(help="Terms for which elections may start.")]
@@ -48,6 +52,14 @@ MaxStatesOption = Annotated[int | None, typer.Option(help="Stop after so many st
 MaxDepthOption = Annotated[int | None, typer.Option(help="Stop after so many steps.")]
 MaxSecondsOption = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]
 MaxMemoryOption = Annotated[str | None, typer.Option(metavar="SIZE", help="Stop at so much memory, e.g. 2G.")]
+SeedOption = Annotated[int | None, typer.Option(help="Repeat the walks of this seed; without it, one is drawn.")]
+StepsOption = Annotated[int, typer.Option(help="Most steps of one walk.")]
+WalksOption = Annotated[int | None, typer.Option(help="Walks; without it, enough for 50,000 steps in all.")]
+TermsOfWalkOption = Annotated[int | None, typer.Option(help="Terms for which elections may start." + GROWS)]
+EntriesOfWalkOption = Annotated[int | None, typer.Option(help="Client entries appended, by all leaders." + GROWS)]
+CrashesOfWalkOption = Annotated[int | None, typer.Option(help="Crashes, each followed by a restart." + GROWS)]
+ReadsOfWalkOption = Annotated[int | None, typer.Option(help="Linearizable reads." + GROWS)]
+HeartbeatsOfWalkOption = Annotated[int | None, typer.Option(help="Heartbeat timeouts of leaders." + GROWS)]
 JsonOption = Annotated[
     str | None, typer.Option(metavar="FILE|-", help="Write the result as JSON to a file, or to stdout.")
 ]

@@ -69,23 +69,29 @@ def require_folder(folder: Path | None) -> None:
 
 
 @contextmanager
-def progress_on_stderr(title: str) -> Iterator[Callable[[Progress], None]]:
-    """Show progress while the block runs: a live line on a terminal, else a plain line now and then."""
+def progress_on_stderr(
+    title: str, line: Callable[[Progress], str] | None = None
+) -> Iterator[Callable[[Progress], None]]:
+    """Show progress while the block runs: a live line on a terminal, else a plain line now and then.
+
+    `line` says how the figures read, `progress_line` if it is not given.
+    """
+    in_words = line or progress_line
     console = Console(stderr=True)
     if console.is_terminal:
         with Live(console=console, transient=True, auto_refresh=False) as live:
             yield lambda progress: live.update(
-                Text(f"{title}: {progress_line(progress)}", no_wrap=True, overflow="ellipsis"), refresh=True
+                Text(f"{title}: {in_words(progress)}", no_wrap=True, overflow="ellipsis"), refresh=True
             )
     else:
-        yield PlainProgress(title)
+        yield PlainProgress(title, in_words)
 
 
 class PlainProgress:
     """Prints a line every PLAIN_INTERVAL_SECONDS."""
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    def __init__(self, title: str, line: Callable[[Progress], str]) -> None:
+        self._title, self._line = title, line
         self._printed = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
@@ -93,7 +99,7 @@ class PlainProgress:
         now = time.monotonic()
         if progress.note or now - self._printed >= PLAIN_INTERVAL_SECONDS:
             self._printed = now
-            print(f"{self._title}: {progress_line(progress)}", file=sys.stderr, flush=True)
+            print(f"{self._title}: {self._line(progress)}", file=sys.stderr, flush=True)
 
 
 def progress_line(progress: Progress) -> str:
@@ -104,4 +110,13 @@ def progress_line(progress: Progress) -> str:
     return (
         f"{progress.states:,} states so far ({rate:,.0f}/s), {progress.frontier:,} to explore, "
         f"{progress.transitions:,} transitions, depth {progress.depth}, {progress.seconds:.0f} s"
+    )
+
+
+def walks_line(progress: Progress) -> str:
+    """Return the figures of random walks in one line."""
+    rate = progress.states / progress.seconds if progress.seconds else 0.0
+    return (
+        f"{progress.states:,} steps so far ({rate:,.0f}/s), step {progress.depth:,} of this walk, "
+        f"{progress.frontier:,} walks to come, {progress.seconds:.0f} s"
     )

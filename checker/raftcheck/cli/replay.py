@@ -13,7 +13,9 @@ from raftcheck.report import counterexample_text
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A counterexample that check or mutants saved.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A counterexample that check, simulate or mutants saved.")
+    ],
 ) -> int:
     """Execute a saved counterexample on this implementation, and say whether it still fails.
 

@@ -1,6 +1,7 @@
 """The engines that explore every behaviour of a system. Nothing here knows Raft."""
 
 from raftcheck.explore.api import MODES, Mode, assert_holds, explore
+from raftcheck.explore.choosing import Faults
 from raftcheck.explore.result import (
     Counterexample,
     Event,
@@ -11,18 +12,23 @@ from raftcheck.explore.result import (
     Verdict,
     VerificationError,
 )
+from raftcheck.explore.simulate import SimulatedProperty, Simulation, simulate
 
 __all__ = [
     "MODES",
     "Counterexample",
     "Event",
+    "Faults",
     "GlobalState",
     "Mode",
     "Progress",
     "PropertyResult",
     "Result",
+    "SimulatedProperty",
+    "Simulation",
     "Verdict",
     "VerificationError",
     "assert_holds",
     "explore",
+    "simulate",
 ]

@@ -43,6 +43,11 @@ class Evaluator:
             self._known[arguments] = bool(self.property.predicate(*arguments))
         return self._known[arguments]
 
+    def forget(self, more_than: int = 0) -> None:
+        """Forget all values if there are more than so many."""
+        if len(self._known) > more_than:
+            self._known.clear()
+
     def is_true_everywhere(self, state: GlobalState) -> bool:
         """Tell whether the predicate is true of all processes (pairs, the cluster) in a state."""
         return all(self.value(arguments) for arguments in ARGUMENTS[self.property.over](state))
@@ -93,6 +98,14 @@ class Monitor:
         found = [e for e in self._missing_step if e.property.predicate(before, input, step)]
         self._missing_step = self._note(found, self._missing_step, depth)
         return next((e.property.name for e in self._always_step if not e.property.predicate(before, input, step)), None)
+
+    def forget(self, more_than: int) -> None:
+        """Forget what was judged wherever that is more than so many: it is judged again when it comes again."""
+        for judged in (self._judged_states, self._judged_steps):
+            if len(judged) > more_than:
+                judged.clear()
+        for evaluator in (*self._always, *self._missing):
+            evaluator.forget(more_than)
 
     def _note(self, found: list[Evaluator], missing: list[Evaluator], depth: int) -> list[Evaluator]:
         """Note witnesses; return those that are still missing."""

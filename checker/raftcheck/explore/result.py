@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from raftcheck.model import Deliver, Kind, Step, Value
+from raftcheck.model import Deliver, Envelope, Kind, Step, Value
 
 Verdict = Literal["holds", "violated", "inconclusive", "vacuous"]
 
@@ -29,6 +29,11 @@ class Event(NamedTuple):
     pid: int
     input: Value | Deliver
     lost: bool = False
+
+    @property
+    def envelope(self) -> Envelope | None:
+        """The message that is delivered or lost, None for an input."""
+        return Envelope(self.pid, self.input.sender, self.input.message) if isinstance(self.input, Deliver) else None
 
 
 @dataclass(frozen=True)

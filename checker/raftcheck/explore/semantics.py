@@ -37,7 +37,7 @@ class Semantics:
     def __init__(self, system: System) -> None:
         self.system = system
         self._operations = OPERATIONS[system.network]
-        self._may_lose = system.lossy and system.network is not Network.LOSSY_DUPLICATING
+        self._may_lose = may_lose(system)
         behaviours = [id(process) for process in system.processes]
         self._same_process = [behaviours.index(behaviour) for behaviour in behaviours]
         self._inputs: dict[tuple[int, Value], tuple[Value, ...]] = {}
@@ -49,6 +49,16 @@ class Semantics:
     def local_transitions(self) -> int:
         """How many distinct (process state, input) pairs were executed."""
         return len(self._steps)
+
+    @property
+    def remembered(self) -> int:
+        """How many answers are remembered."""
+        return len(self._moves) + len(self._inputs)
+
+    def forget(self) -> None:
+        """Forget what the system's functions returned: long behaviours hardly ever come by the same place again."""
+        for memory in (self._inputs, self._steps, self._moves):
+            memory.clear()
 
     def initial(self) -> GlobalState:
         """Return the one initial state: every process at its start, nothing under way."""
@@ -76,19 +86,31 @@ class Semantics:
 
     def take(self, state: GlobalState, event: Event) -> Successor | None:
         """Return what comes of one event in a state, None if it is not possible there."""
-        pid, input, lost = event
-        network = state.network
-        if isinstance(input, Deliver):
-            envelope = Envelope(pid, input.sender, input.message)
-            if envelope not in self._operations.deliverable(network):
-                return None
-            network = self._operations.remove(network, envelope)
-            if lost:
-                return Successor(event, None, state._replace(network=network)) if self._may_lose else None
-        elif lost or input not in self.inputs(pid, state.processes[pid]):
+        network, envelope = state.network, event.envelope
+        is_under_way = envelope is not None and envelope in self._operations.deliverable(network)
+        move = self.move_of(event, state.processes, state.ghost, is_under_way)
+        if move is None:
             return None
-        move = self.move(pid, state.processes[pid], input, state.ghost)
-        return self._after(state, move, network) if move else None
+        if envelope is not None:
+            network = self._operations.remove(network, envelope)
+        if event.lost:
+            return Successor(event, None, state._replace(network=network))
+        return self._after(state, move, network)
+
+    def move_of(self, event: Event, processes: tuple[Value, ...], ghost: Value, is_under_way: bool) -> Move | None:
+        """Return what comes of an event, None if it is not possible; a loss is a move without a step.
+
+        `is_under_way` says whether the message that the event delivers or loses can be delivered now.
+        """
+        pid, input, lost = event
+        if isinstance(input, Deliver):
+            if not is_under_way or (lost and not self._may_lose):
+                return None
+            if lost:
+                return Move(event, None, ghost)
+        elif lost or input not in self.inputs(pid, processes[pid]):
+            return None
+        return self.move(pid, processes[pid], input, ghost)
 
     def refused_step(self, pid: int, before: Value, input: Value) -> Step | None:
         """Return the step behind a move that is None: None itself, or a step that the scenario forbids."""
@@ -158,6 +180,11 @@ class Semantics:
     def _number(self, envelope: Envelope) -> int:
         """Number envelopes as they are first seen: an order that does not depend on hashes."""
         return self._numbers.setdefault(envelope, len(self._numbers))
+
+
+def may_lose(system: System) -> bool:
+    """Tell whether losing a message is an event: on a set, a loss is a message that is not delivered any more."""
+    return system.lossy and system.network is not Network.LOSSY_DUPLICATING
 
 
 def with_tuples(step: Step | None) -> Step | None:

@@ -1,11 +1,14 @@
 """From a long behaviour that breaks a property to a short one: leave out every event that is not needed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
-from raftcheck.explore.monitor import ARGUMENTS
+from raftcheck.explore.monitor import ARGUMENTS, Evaluator
 from raftcheck.explore.result import Counterexample, Event, GlobalState
+from raftcheck.explore.running import REMEMBERED, Kinds, Run, Taken, kind_of
 from raftcheck.explore.semantics import Semantics, Successor, describe
-from raftcheck.model import Kind, Property, Step
+from raftcheck.model import Deliver, Envelope, Kind, Property, Step, System
 from raftcheck.model.properties import RAISED
 
 
@@ -66,49 +69,126 @@ def _broken_by_step(claims: Sequence[Property], before: GlobalState, successor: 
     return None
 
 
+class Item(NamedTuple):
+    """An event of a behaviour that is being shortened.
+
+    `number` names the event for good. A message that it delivers was last sent by the event `source[0]`, as the
+    message number `source[1]` of that.
+    """
+
+    number: int
+    event: Event
+    source: tuple[int, int] | None = None
+
+
+class Shortening:
+    """Behaviours of a system that violate one property, ever shorter.
+
+    Leaving out an event mostly changes what the later ones meet: a term is another, a message is never sent. So an
+    event that is no longer possible is replaced by its like, if there is one, and left out as well if there is
+    none: instead of a message, the one that the same event sent now; instead of an input, the next of its kind.
+    """
+
+    def __init__(self, system: System, properties: Sequence[Property], name: str) -> None:
+        self._semantics = Semantics(system)
+        self._name = name
+        claims = [Evaluator(p) for p in properties if p.name == name and p.kind is Kind.ALWAYS]
+        self._steps = [claim for claim in claims if claim.property.over == "step"]
+        self._states = [claim for claim in claims if claim.property.over != "step"]
+
+    def violating(self, items: Sequence[Item]) -> list[Item] | None:
+        """Execute items up to the violation; return those that changed something, None if nothing is violated."""
+        run, kinds = Run(self._semantics), Kinds(self._semantics)
+        sent: dict[tuple[int, int], Envelope] = {}
+        source: dict[Envelope, tuple[int, int]] = {}
+        done: list[Item] = []
+        if not self._holds(run):
+            return done
+        for item in items:
+            taken = self._take(run, kinds, sent, item)
+            if taken is None:
+                continue
+            event = taken.move.event
+            item = Item(item.number, event, source.get(event.envelope) if event.envelope else None)
+            for position, envelope in enumerate(taken.move.envelopes):
+                source[envelope] = (item.number, position)
+                sent[item.number, position] = envelope
+            is_broken = taken.move.error is not None or self._is_broken_by(taken) or not self._holds(run)
+            if taken.changed or is_broken:
+                done.append(item)
+            if is_broken:
+                return done
+        return None
+
+    def _take(self, run: Run, kinds: Kinds, sent: dict[tuple[int, int], Envelope], item: Item) -> Taken | None:
+        """Take an event or its like; None if neither is possible, or raises where that is not what is looked for."""
+        for event in self._alike(run, kinds, sent, item):
+            taken = run.take(event)
+            if taken is None or (taken.move.error is not None and self._name != RAISED):
+                continue
+            if event.envelope is None:
+                kinds.taken(event.input, kinds.of(event.pid, taken.before)[kind_of(event.input)])
+            return taken
+        return None
+
+    def _alike(self, run: Run, kinds: Kinds, sent: dict[tuple[int, int], Envelope], item: Item) -> Iterator[Event]:
+        event = item.event
+        now = sent.get(item.source) if item.source else None
+        if now is not None and now.to == event.pid:
+            yield Event(now.to, Deliver(now.sender, now.message), event.lost)
+        yield event
+        if event.envelope is None:
+            kind = kind_of(event.input)
+            inputs = kinds.of(event.pid, run.processes[event.pid]).get(kind)
+            if inputs:
+                yield Event(event.pid, kinds.next(kind, inputs))
+
+    def _holds(self, run: Run) -> bool:
+        state = run.judged()
+        for claim in self._states:
+            claim.forget(REMEMBERED)
+            if not claim.is_true_everywhere(state):
+                return False
+        return True
+
+    def _is_broken_by(self, taken: Taken) -> bool:
+        step, input = taken.move.step, taken.move.event.input
+        return step is not None and not all(c.property.predicate(taken.before, input, step) for c in self._steps)
+
+    def without_chunks(self, items: list[Item], size: int) -> list[Item]:
+        """Leave out so many events at once, from the last to the first, wherever that still violates."""
+        end = len(items)
+        while end > 0:
+            start = max(0, end - size)
+            shorter = self.violating([*items[:start], *items[end:]])
+            if shorter is not None and len(shorter) < len(items):
+                items = shorter
+            end = min(start, len(items))
+        return items
+
+
 def shortened(semantics: Semantics, properties: Sequence[Property], name: str, events: Sequence[Event]) -> list[Event]:
     """Return events, from which none can be left out, after which the named property is violated.
 
-    Raises RuntimeError if `events` themselves do not violate it.
+    Large parts are tried first, so that behaviours may be long. Ctrl-C ends the search with the shortest so far.
+    Raises RuntimeError if `events` themselves do not violate the property.
     """
-    claims = [checked for checked in properties if checked.name == name]
-    best = _cut(semantics, claims, name, events)
-    if best is None:
+    shortening = Shortening(semantics.system, properties, name)
+    items = shortening.violating([Item(number, event) for number, event in enumerate(events)])
+    if items is None:
         raise RuntimeError(f"the behaviour found to violate {name!r} does not: this is a bug in the checker")
-    shorter: list[Event] | None = best
-    while shorter is not None:
-        best = shorter
-        shorter = _without_one(semantics, claims, name, best)
-    return best
+    before = len(items) + 1
+    with suppress(KeyboardInterrupt):
+        while len(items) < before:
+            before = len(items)
+            for size in halves(len(items)):
+                items = shortening.without_chunks(items, size)
+    return [item.event for item in items]
 
 
-def _without_one(
-    semantics: Semantics, claims: Sequence[Property], name: str, events: list[Event]
-) -> list[Event] | None:
-    """Leave out events, from the last to the first, wherever that still violates; None if none can be."""
-    best = events
-    for position in reversed(range(len(events))):
-        if position < len(best):
-            candidate = _cut(semantics, claims, name, [*best[:position], *best[position + 1 :]])
-            best = candidate if candidate is not None else best
-    return best if len(best) < len(events) else None
-
-
-def _cut(semantics: Semantics, claims: Sequence[Property], name: str, events: Sequence[Event]) -> list[Event] | None:
-    """Return the events up to the violation, without those that change nothing; None if there is none."""
-    executed = execute(semantics, events)
-    if executed is None:
-        return None
-    violation = first_violation(semantics, claims, executed)
-    if violation is None or violation[1] != name:
-        return None
-    needed: list[Event] = []
-    state: GlobalState | None = semantics.initial()
-    for successor in executed[: violation[0]]:
-        if successor.state != state or successor is executed[violation[0] - 1]:
-            needed.append(successor.event)
-        state = successor.state
-    return needed
+def halves(number: int) -> list[int]:
+    """Return the half of a number, the half of that, and so on down to 1."""
+    return [number >> shift for shift in range(1, number.bit_length())] or [1]
 
 
 def saturate(semantics: Semantics, events: list[Event]) -> list[Event]:

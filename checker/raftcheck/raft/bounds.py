@@ -105,11 +105,11 @@ class Bounds:
 
 RANGES = {
     "servers": (1, MAX_SERVERS),
-    "terms": (1, 99),
-    "entries": (0, 99),
-    "crashes": (0, 99),
-    "reads": (0, 99),
-    "heartbeats": (0, 99),
+    "terms": (1, 9_999),
+    "entries": (0, 9_999),
+    "crashes": (0, 9_999),
+    "reads": (0, 9_999),
+    "heartbeats": (0, 9_999),
     "batch": (1, 99),
 }
 

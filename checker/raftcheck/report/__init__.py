@@ -4,6 +4,7 @@ from raftcheck.report.document import SCHEMA, result_document
 from raftcheck.report.itf import itf_document
 from raftcheck.report.labels import Labels, PlainLabels
 from raftcheck.report.mermaid import mermaid
+from raftcheck.report.simulation import simulation_document, simulation_text
 from raftcheck.report.text import counterexample_text, result_text
 
 __all__ = [
@@ -15,4 +16,6 @@ __all__ = [
     "mermaid",
     "result_document",
     "result_text",
+    "simulation_document",
+    "simulation_text",
 ]

@@ -44,11 +44,16 @@ def _result_lines(result: Result, bounds: str) -> Iterator[str]:
             yield f"    {MARKS[checked.status]} {checked.name}{status}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def counterexample_text(found: Counterexample, labels: Labels) -> str:
     """Return a counterexample as text: the property, then a line an event that shows only what changed."""
     return "\n".join(
         [
-            f"{found.violated} is violated after {found.length} step{'' if found.length == 1 else 's'}:",
+            f"{found.violated} is violated after {counted(found.length, 'step')}:",
             *_event_lines(found, labels),
         ]
     )
