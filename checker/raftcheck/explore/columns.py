@@ -34,11 +34,11 @@ class Column:
 
 
 class IntegerMap:
-    """A map from numbers below 2**63 to numbers below 2**31 that compiled code can read."""
+    """A map from numbers below 2**63 to numbers of the given type that compiled code can read."""
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: Any = np.int32) -> None:
         self.keys: Array = np.full(64, EMPTY, np.int64)
-        self.values: Array = np.zeros(64, np.int32)
+        self.values: Array = np.zeros(64, dtype)
         self.count = 0
 
     def __getitem__(self, key: int) -> int:
@@ -53,6 +53,7 @@ class IntegerMap:
     def reserve(self) -> None:
         """Make room for more entries if the map is nearly full."""
         if (self.count + 1) * 10 > self.keys.size * 6:
-            keys, values = np.full(2 * self.keys.size, EMPTY, np.int64), np.zeros(2 * self.keys.size, np.int32)
+            keys = np.full(2 * self.keys.size, EMPTY, np.int64)
+            values = np.zeros(2 * self.keys.size, self.values.dtype)
             move_entries(self.keys, self.values, keys, values)
             self.keys, self.values = keys, values

@@ -2,8 +2,8 @@
 
 A global state is a pair of numbers: that of its combination of process states and ghost, and that of its network
 (one inbox a process); both are rows of numbers that are kept once (tree compression, as in SPIN's COLLAPSE and
-in LTSmin). So a visited state costs one row of two numbers and a slot in a hash table, and nothing is lost by
-hashing: two different states never count as one.
+in LTSmin). So a visited state costs its pair and a slot in a hash table for it, and nothing is lost by hashing: two
+different states never count as one.
 
 Each level of the search is done in batches of a fixed size: threads compute successors, then each adds what is
 new to its own shards. Batches and shards do not depend on the number of threads, so neither does anything that
@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from raftcheck.explore.columns import Array
+from raftcheck.explore.combinations import Combinations
 from raftcheck.explore.kernels import exact as kernels
+from raftcheck.explore.kernels.local import MOVE, MOVE_MESSAGE
 from raftcheck.explore.limits import Limits, Watch
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.network_tables import NetworkTables
@@ -45,6 +47,13 @@ class Chunk(NamedTuple):
 
     shard: int
     states: Array
+
+
+class Found(NamedTuple):
+    """A state, by its shard and its number there."""
+
+    shard: int
+    number: int
 
 
 def available_cores() -> int:
@@ -71,6 +80,7 @@ class ExactSearch:
         self.watch = Watch(limits, progress)
         self.tables = Tables(self.semantics, self.symmetry, self.monitor)
         self.networks = NetworkTables(system.network, self.tables)
+        self.combinations = Combinations(self.symmetry, self.tables)
         self.tracer = Tracer(self.semantics, self.symmetry, self.tables, self.networks)
         processes = len(system.processes)
         self.shards = [ShardTables(processes) for _ in range(SHARDS)]
@@ -85,8 +95,7 @@ class ExactSearch:
         self._lossy = system.lossy and system.network is not Network.LOSSY_DUPLICATING
         self._processes = processes
         self._outputs = [self._new_output(CHUNK * 16) for _ in range(CHUNKS)]
-        self._judged = [0] * SHARDS
-        self._known: set[bytes] = set()
+        self._judged = 0
 
     @property
     def states(self) -> int:
@@ -127,13 +136,10 @@ class ExactSearch:
         initial = self.semantics.initial()
         self.symmetry.verify_initial(initial.processes, initial.ghost)
         nodes = [self.tables.node(pid, state) for pid, state in enumerate(initial.processes)]
-        row = [*nodes, self.tables.ghost(initial.ghost), *[0] * self._processes]
-        output = self._outputs[0]
-        output.rows[0] = [*row, len(self.symmetry.permutations)]
-        output.counts[0] = 1
-        own = int(kernels.shard_of(output.rows[0], self._processes, SHARDS))
-        output.shards[0] = own
-        self.shards[own].absorb(own, output, len(self.symmetry.permutations))
+        combination = self.combinations.number([*nodes, self.tables.ghost(initial.ghost)])
+        kernels.write_initial(combination, len(self.symmetry.permutations), self._outputs[0])
+        self._absorb(self._outputs[:1])
+        own = next(number for number, shard in enumerate(self.shards) if shard.states)
         self.expand([Chunk(own, np.arange(1))])
 
     # One level
@@ -159,8 +165,6 @@ class ExactSearch:
             outputs = self.expand(batch)
             self.transitions += sum(int(output.counts[1]) for output in outputs)
             self._absorb(outputs)
-            if self._judge_new():
-                return
             waiting = [
                 Chunk(chunk.shard, output.waiting[: output.counts[3]].copy())
                 for chunk, output in zip(batch, outputs, strict=True)
@@ -172,17 +176,18 @@ class ExactSearch:
                 self._found_step(error, waiting)
                 return
             batch = waiting
+        self._judge_new()
 
     def expand(self, batch: list[Chunk]) -> list[kernels.Output]:
         """Return the successors of the states of each chunk."""
-        local, inboxes = self.tables.local(), self.networks.arrays()
+        networks = self.networks.arrays()
+        model = kernels.Model(self.tables.local(), networks, self.combinations.arrays(), self._lossy)
 
         def expand_chunk(number: int) -> None:
             chunk, output = batch[number], self._outputs[number]
             shard = self.shards[chunk.shard].arrays()
             while True:
-                arguments = (shard.states, shard.combinations, shard.networks, chunk.states)
-                kernels.expand(*arguments, local, inboxes, output, self._lossy)
+                kernels.expand(shard.states, shard.networks, chunk.states, model, output)
                 if not output.counts[4]:
                     return
                 output = self._outputs[number] = self._new_output(2 * len(output.rows))
@@ -210,22 +215,23 @@ class ExactSearch:
 
     def _answer(self, outputs: list[kernels.Output]) -> None:
         misses = np.concatenate([output.misses[: output.counts[2]] for output in outputs])
-        if len(misses):
-            misses = np.unique(misses, axis=0)
-            is_network = misses[:, 0] == kernels.MOVE_MESSAGE
-            self.tables.answer((int(kind), int(key)) for kind, key in misses[~is_network])
-            self.networks.answer(misses[is_network, 1].copy())
+        about = [np.unique(misses[misses[:, 0] == kind, 1]) for kind in range(MOVE + 1)]
+        self.tables.answer((kind, int(key)) for kind in range(MOVE_MESSAGE) for key in about[kind])
+        self.networks.answer(about[MOVE_MESSAGE])
+        self.combinations.answer(about[MOVE])
 
     def _new_output(self, rows: int) -> kernels.Output:
-        width = 2 * self._processes + 2
         return kernels.Output(
-            np.zeros((rows, width), np.int32),
+            np.zeros((rows, self._processes + 3), np.int32),
+            np.zeros(rows, np.uint64),
             np.zeros(rows, np.int32),
-            np.zeros(rows, np.uint8),
+            np.zeros(rows, np.int32),
+            np.zeros(SHARDS + 1, np.int64),
             np.zeros((CHUNK * 4, 2), np.int64),
             np.zeros(CHUNK, np.int64),
-            np.array([0, 0, 0, 0, 0, SHARDS], np.int64),
-            np.zeros((4, width - 1), np.int32),
+            np.zeros(5, np.int64),
+            np.zeros((5, self._processes), np.int32),
+            np.zeros(self._processes + 1, np.int32),
         )
 
     # Judging
@@ -234,18 +240,21 @@ class ExactSearch:
         """Judge the combinations that came up since the last time; tell whether a property is broken."""
         if not self.monitor.judges_states:
             return False
-        for number, shard in enumerate(self.shards):
-            combinations = shard.combinations
-            for combination in range(self._judged[number], len(combinations)):
-                row = combinations[combination].tobytes()
-                broken = None if row in self._known else self._broken_by(combinations[combination])
-                self._known.add(row)
-                if broken is not None:
-                    state = int(np.flatnonzero(shard.combination_numbers() == combination)[0])
-                    self._found(broken, tuple(shard.row(state)), len(self.levels) - 1)
-                    return True
-            self._judged[number] = len(combinations)
+        for combination in range(self._judged, len(self.combinations)):
+            broken = self._broken_by(self.combinations.rows[combination])
+            if broken is not None:
+                self._found(broken, self._state_of(combination), len(self.levels) - 1)
+                return True
+        self._judged = len(self.combinations)
         return False
+
+    def _state_of(self, combination: int) -> Found:
+        """Return a state that has a combination."""
+        for number, shard in enumerate(self.shards):
+            states = np.flatnonzero(shard.combination_numbers() == combination)
+            if len(states):
+                return Found(number, int(states[0]))
+        raise RuntimeError("no state has a combination: this is a bug in the checker")
 
     def combination(self, combination: Array) -> tuple[tuple[Value, ...], Value]:
         """Return the process states and the ghost of a combination given as a row."""
@@ -267,10 +276,11 @@ class ExactSearch:
         """Find a state, among those that wait, in which the step that is at fault is possible."""
         pid = self.tables.nodes.values[error.node][0]
         for chunk in waiting:
-            for number in chunk.states:
-                row = tuple(self.shards[chunk.shard].row(number))
+            for state in chunk.states:
+                at = Found(chunk.shard, int(state))
+                row = self.row(at)
                 if row[pid] == error.node and self._is_possible(row, pid, error.input):
-                    self._found(error.name, row, len(self.levels) - 2)
+                    self._found(error.name, at, len(self.levels) - 2)
                     return
         raise RuntimeError(f"no state has the step that violates {error.name!r}: this is a bug in the checker")
 
@@ -278,27 +288,32 @@ class ExactSearch:
         possible = self.semantics.take(self.tracer.state(row), Event(pid, input))
         return possible is not None
 
-    def _found(self, name: str, row: Row, level: int) -> None:
+    def _found(self, name: str, at: Found, level: int) -> None:
         claim = next((checked for checked in self.monitor.properties if checked.name == name), None)
-        path = self.tracer.path(self.rows_to(row, level))
+        path = self.tracer.path(self.rows_to(at, level))
         self.counterexample = self.tracer.counterexample(claim, name, path)
         self.depth = self.counterexample.length
 
-    def rows_to(self, row: Row, level: int) -> list[Row]:
-        """Return a shortest path from the initial state to a state of a level, as rows."""
-        rows = [tuple(int(number) for number in row)]
-        for earlier in reversed(range(level)):
-            rows.append(self._predecessor(rows[-1], earlier))
-        return rows[::-1]
+    def row(self, at: Found) -> Row:
+        """Return a state as one row: nodes by pid, ghost, inboxes by pid."""
+        *inboxes, combination = self.shards[at.shard].row(at.number)
+        return *(int(number) for number in self.combinations.rows[combination]), *inboxes
 
-    def _predecessor(self, row: Row, level: int) -> Row:
-        """Find a state of a level that leads to a row in one step, by expanding the level again."""
+    def rows_to(self, at: Found, level: int) -> list[Row]:
+        """Return a shortest path from the initial state to a state of a level, as rows."""
+        path = [at]
+        for earlier in reversed(range(level)):
+            path.append(self._predecessor(path[-1], earlier))
+        return [self.row(state) for state in reversed(path)]
+
+    def _predecessor(self, at: Found, level: int) -> Found:
+        """Find a state of a level that leads to another in one step, by expanding the level again."""
+        row = np.array(self.shards[at.shard].row(at.number), np.int32)
         for batch in batches(self.levels[level], self.levels[level + 1]):
             for chunk, output in zip(batch, self.expand(batch), strict=True):
-                matches = (output.rows[: output.counts[0], : len(row)] == np.array(row, np.int32)).all(axis=1)
+                matches = (output.rows[: output.counts[0], : len(row)] == row).all(axis=1)
                 if matches.any():
-                    state = chunk.states[output.sources[int(np.argmax(matches))]]
-                    return tuple(int(number) for number in self.shards[chunk.shard].row(state))
+                    return Found(chunk.shard, int(chunk.states[output.sources[int(np.argmax(matches))]]))
         raise RuntimeError("a state has no predecessor: this is a bug in the checker")
 
     # Figures
@@ -314,17 +329,13 @@ class ExactSearch:
         return len({self.tables.nodes.values[node][1] for node in self._nodes()})
 
     def _nodes(self) -> list[int]:
-        nodes = np.unique(np.concatenate([np.unique(shard.combinations[:, :-1]) for shard in self.shards]))
+        nodes = np.unique(self.combinations.rows[:, :-1])
         return [self.tables.renamed_node(int(n), r) for n in nodes for r in range(len(self.symmetry.permutations))]
 
     @property
     def local_tuples(self) -> int:
         """How many distinct combinations of process states and ghost were met, renamings included."""
-        combinations = np.unique(np.concatenate([shard.combinations for shard in self.shards]), axis=0)
-        unchanged = np.zeros(len(combinations), np.int64)
-        for renaming in range(len(self.symmetry.permutations)):
-            unchanged += (self.tables.renamed_combinations(combinations, renaming) == combinations).all(axis=1)
-        return int((len(self.symmetry.permutations) // unchanged).sum())
+        return self.combinations.orbits
 
 
 @contextmanager

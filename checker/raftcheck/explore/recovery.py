@@ -8,12 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from raftcheck.explore.columns import Array
-from raftcheck.explore.exact import SHARDS, ExactSearch, batches
+from raftcheck.explore.exact import SHARDS, ExactSearch, Found, batches
 from raftcheck.explore.kernels.exact import mark_backwards
 from raftcheck.explore.monitor import Evaluator
 from raftcheck.explore.result import GlobalState
 from raftcheck.explore.shorten import counterexample
-from raftcheck.explore.tracing import Row
 from raftcheck.model import ModelError
 
 
@@ -30,9 +29,10 @@ def check_recoverable(search: ExactSearch) -> None:
         return
     incoming = incoming_transitions(search)
     for evaluator in search.monitor.recoverable:
-        marked = np.concatenate([goals(search, evaluator, number) for number in range(SHARDS)])
+        has = np.array([has_goal(search, evaluator, row) for row in search.combinations.rows], np.bool_)
+        marked = np.concatenate([has[shard.combination_numbers()] for shard in search.shards])
         mark_backwards(incoming.starts, incoming.sources, marked, np.empty(len(marked), np.int64))
-        trap = nearest(search, np.flatnonzero(~marked))
+        trap = nearest(search, marked)
         if trap is not None:
             path = search.tracer.path(search.rows_to(*trap))
             search.counterexample = counterexample(search.semantics, evaluator.property.name, path)
@@ -44,24 +44,18 @@ def incoming_transitions(search: ExactSearch) -> Incoming:
     counts = [shard.states for shard in search.shards]
     offsets = np.concatenate([[0], np.cumsum(counts)])
     sources, targets = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+    indexes = [shard.index() for shard in search.shards]
     for batch in batches([0] * SHARDS, counts):
         for chunk, output in zip(batch, search.expand(batch), strict=True):
             for own, shard in enumerate(search.shards):
-                chosen = np.flatnonzero(output.shards[: output.counts[0]] == own)
-                found = shard.find(output.rows[chosen])
+                chosen = output.order[output.starts[own] : output.starts[own + 1]]
+                found = shard.find(output.rows[chosen], indexes[own])
                 sources.append((chunk.states[output.sources[chosen]] + offsets[chunk.shard]).astype(np.int32))
                 targets.append((found + offsets[own]).astype(np.int32))
     target = np.concatenate(targets)
     order = np.argsort(target, kind="stable")
     starts = np.searchsorted(target[order], np.arange(offsets[-1] + 1))
     return Incoming(starts, np.concatenate(sources)[order])
-
-
-def goals(search: ExactSearch, evaluator: Evaluator, number: int) -> Array:
-    """Return of each state of a shard whether it has the goal."""
-    shard = search.shards[number]
-    of_combination = np.array([has_goal(search, evaluator, row) for row in shard.combinations], np.bool_)
-    return of_combination[shard.combination_numbers()]
 
 
 def has_goal(search: ExactSearch, evaluator: Evaluator, combination: Array) -> bool:
@@ -81,16 +75,15 @@ def has_goal(search: ExactSearch, evaluator: Evaluator, combination: Array) -> b
     return values.pop()
 
 
-def nearest(search: ExactSearch, states: Array) -> tuple[Row, int] | None:
-    """Return of states, numbered shard by shard, one of the least level, and that level."""
-    offsets = np.concatenate([[0], np.cumsum([shard.states for shard in search.shards])])
-    best: tuple[int, int, int] | None = None
-    for state in states:
-        shard = int(np.searchsorted(offsets, state, side="right")) - 1
-        number = int(state - offsets[shard])
-        level = next(level for level, ends in enumerate(search.levels[1:]) if number < ends[shard])
-        if best is None or level < best[0]:
-            best = (level, shard, number)
-    if best is None:
-        return None
-    return tuple(int(item) for item in search.shards[best[1]].row(best[2])), best[0]
+def nearest(search: ExactSearch, marked: Array) -> tuple[Found, int] | None:
+    """Return of the states that are not marked, shard by shard, one of the least level, and that level."""
+    best: tuple[Found, int] | None = None
+    for number, shard in enumerate(search.shards):
+        # A shard numbers its states level by level, so its first is one of its nearest.
+        own, marked = marked[: shard.states], marked[shard.states :]
+        if not own.all():
+            first = int(np.argmin(own))
+            level = next(level for level, ends in enumerate(search.levels[1:]) if first < ends[number])
+            if best is None or level < best[1]:
+                best = Found(number, first), level
+    return best

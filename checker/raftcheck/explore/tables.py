@@ -15,7 +15,7 @@ import numpy as np
 
 from raftcheck.explore.columns import Array, Column, IntegerMap
 from raftcheck.explore.interning import Interner
-from raftcheck.explore.kernels import exact as kernels
+from raftcheck.explore.kernels import local as kernels
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.symmetry import Permutation, Symmetry
@@ -69,7 +69,7 @@ class Tables:
         self._input_steps = Column()
         self._reactions: Array = np.full((16, 16), kernels.UNKNOWN, np.int32)
         self._places, self._receivers, self.senders = Column(), Column(), Column()
-        self._steps, self._sends = Column(width=5), Column()
+        self._steps, self._sends = Column(width=6), Column()
         self._ghost_after = IntegerMap()
         self._renamed_nodes, self._renamed_ghosts = Column(self._renamings), Column(self._renamings)
         self.renamed_messages = Column(self._renamings)
@@ -204,7 +204,7 @@ class Tables:
 
     def _does_nothing(self, node: int, step: int) -> bool:
         """Tell whether a delivery makes no difference: not even the message goes away."""
-        after, notice, _, _, sends = self._steps.array[step]
+        after, notice, _, _, sends, _ = self._steps.array[step]
         stays = self.semantics.system.network is Network.LOSSY_DUPLICATING
         return bool(stays and after == node and notice < 0 and sends == 0)
 
@@ -259,7 +259,7 @@ class Tables:
         self.steps.append(executed)
         sends = [self.message(envelope) for envelope in self.semantics.envelopes(pid, step.sends)]
         notice = -1 if self._scenario is None else self._notice_of(number)
-        self._steps.append((self.node(pid, step.state), notice, False, self._sends.count, len(sends)))
+        self._steps.append((self.node(pid, step.state), notice, False, self._sends.count, len(sends), pid))
         for message in sends:
             self._sends.append(message)
         return number

@@ -1,70 +1,99 @@
 """The two halves of an exact breadth-first search.
 
 `expand` computes what comes of some states, many threads at once: it only reads the tables. `absorb` keeps what
-is new, each thread for its own shards. A state is a row of two numbers: that of its *combination* (process
-states and ghost) and that of its *network* (one inbox a process).
+is new, each thread for its own shards. A state is a pair of two numbers: that of its *combination* (process
+states and ghost; see `kernels.combinations`) and that of its *network* (one inbox a process) in its shard.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
+from raftcheck.explore.kernels.combinations import (
+    FORBIDDEN,
+    RENAMING_BITS,
+    Combinations,
+    compare,
+    copy,
+    rename_combination,
+)
 from raftcheck.explore.kernels.compiled import kernel, part
-from raftcheck.explore.kernels.inboxes import ADD, REMOVE, RENAME, SET, deliverable, operation
-from raftcheck.explore.kernels.rows import find_row, get, hash_of, put_row
+from raftcheck.explore.kernels.inboxes import ADD, REMOVE, RENAME, SET, Inboxes, deliverable, operation
+from raftcheck.explore.kernels.local import (
+    DISABLED,
+    FIRST_SEND,
+    MOVE,
+    MOVE_MESSAGE,
+    OPEN,
+    REACT,
+    SENDS,
+    UNKNOWN,
+    Local,
+)
+from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_of, mixed, same
 
-UNKNOWN, DISABLED = -1, -2
-AFTER, NOTICE, JUDGED, FIRST_SEND, SENDS = range(5)
-OPEN, REACT, OBSERVE, JUDGE, MOVE_MESSAGE = 0, 1, 2, 3, 4
 
+class Shard(NamedTuple):
+    """The states that one shard owns, as keys: combination << 32 | network.
 
-class Local(NamedTuple):
-    """What each process does, by numbers: filled step by step by `raftcheck.explore.tables.Tables`.
-
-    A node is a process in one of its states. A step that its scenario does not notice has no notice (-1).
+    `counts`: how many states, how many networks, and how many states with all their renamings.
     """
 
-    input_starts: np.ndarray  # node -> first of its inputs' steps; UNKNOWN before they are computed
-    input_counts: np.ndarray
-    input_steps: np.ndarray
-    reactions: np.ndarray  # node, message's place at its receiver -> step, UNKNOWN or DISABLED
-    places: np.ndarray  # message -> its place among the messages to its receiver
-    receivers: np.ndarray  # message -> pid
-    steps: np.ndarray  # step -> AFTER (node), NOTICE, JUDGED (have the properties seen it), FIRST_SEND, SENDS
-    sends: np.ndarray  # messages
-    ghost_keys: np.ndarray  # ghost << 32 | notice -> ghost, or `forbidden`
-    ghost_values: np.ndarray
-    forbidden: int
-    renamed_nodes: np.ndarray  # node, renaming -> node
-    renamed_ghosts: np.ndarray
-    permutations: np.ndarray  # renaming, pid -> pid; the first is the identity
+    states: np.ndarray
+    state_slots: np.ndarray  # a hash table of the keys themselves
+    networks: np.ndarray  # network -> inboxes by pid
+    network_slots: np.ndarray
+    counts: np.ndarray
 
 
 class Output(NamedTuple):
-    """What `expand` finds: rows of (nodes, ghost, inboxes, how many renamings leave it as it is).
-    A row belongs to the shard that the hash of its network names.
+    """What `expand` finds: rows of (inboxes by pid, combination, network, how many renamings leave it as it is).
+
+    The network is UNKNOWN unless it is that of the state before. A row belongs to the shard that the hash of its
+    network names; `order[starts[s] : starts[s + 1]]` are the rows of shard s.
 
     `misses` are questions that the tables cannot answer yet, as (kind, key); states that have to wait for the
-    answers are in `waiting`. `counts`: rows, transitions, misses, waiting, whether there was too little room;
-    and, as input, how many shards there are (a power of two).
+    answers are in `waiting`. `counts`: rows, transitions, misses, waiting, whether there was too little room.
     """
 
     rows: np.ndarray
-    sources: np.ndarray
-    shards: np.ndarray
+    hashes: np.ndarray  # of the rows' networks
+    sources: np.ndarray  # which state of those expanded each row comes from
+    order: np.ndarray
+    starts: np.ndarray
     misses: np.ndarray
     waiting: np.ndarray
     counts: np.ndarray
-    scratch: np.ndarray  # four rows
+    scratch: np.ndarray  # five lists of inboxes
+    combination: np.ndarray  # scratch space
 
 
 class Work(NamedTuple):
-    """Scratch space of one thread: the state being expanded, its successor, and renamings of that."""
+    """Scratch space of one thread: inboxes before and after a step, renamings of these, a renamed combination."""
 
-    state: np.ndarray
+    before: np.ndarray
     after: np.ndarray
+    first: np.ndarray
     renamed: np.ndarray
     best: np.ndarray
+    combination: np.ndarray
+
+
+class Model(NamedTuple):
+    """All tables that are the same for every shard."""
+
+    local: Local
+    inboxes: Inboxes
+    combinations: Combinations
+    lossy: bool
+
+
+class Source(NamedTuple):
+    """The state being expanded."""
+
+    position: int
+    combination: int
+    network: int
 
 
 @part
@@ -77,263 +106,310 @@ def miss(output, kind, key):
     return False
 
 
-@part
-def copy(row, target, start):
-    """Copy a row into another from start on (a loop: for so few numbers a slice costs more than they do)."""
-    for position in range(row.size):
-        target[start + position] = row[position]
-
-
 @kernel
-def expand(states, combinations, networks, todo, local, inboxes, output, lossy):
+def expand(states, networks, todo, model, output):
     """Write all successors of the states numbered in `todo` (of one shard) to `output`."""
     processes = networks.shape[1]
     scratch = output.scratch
-    work = Work(scratch[0], scratch[1], scratch[2], scratch[3])
-    output.counts[:5] = 0
-    for source in range(todo.size):
-        number = todo[source]
-        copy(combinations[states[number, 0]], work.state, 0)
-        copy(networks[states[number, 1]], work.state, processes + 1)
+    work = Work(scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], output.combination)
+    output.counts[:] = 0
+    for position in range(todo.size):
+        state = states[todo[position]]
+        source = Source(position, state >> 32, state & 0xFFFFFFFF)
+        copy(networks[source.network], work.before)
         rows, transitions = output.counts[0], output.counts[1]
         known = True
         for pid in range(processes):
-            known &= take_inputs(pid, processes, local, inboxes, output, work, source)
-            known &= take_messages(pid, processes, local, inboxes, output, work, source, lossy)
+            node = model.combinations.rows[source.combination, pid]
+            known &= take_inputs(node, processes, model, output, work, source)
+            known &= take_messages(pid, node, processes, model, output, work, source)
         if not known:
             output.counts[0], output.counts[1] = rows, transitions
-            output.waiting[output.counts[3]] = number
+            output.waiting[output.counts[3]] = todo[position]
             output.counts[3] += 1
         if output.counts[4]:
             return
+    sort_by_shard(output)
+
+
+@kernel
+def write_initial(combination, orbit, output):
+    """Write the initial state to the output: a combination that all renamings leave as it is, nothing under way."""
+    row = output.rows[0]
+    processes = row.size - 3
+    row[:] = 0
+    row[processes], row[processes + 1], row[processes + 2] = combination, UNKNOWN, orbit
+    output.hashes[0] = hash_of(row, 0, processes)
+    output.counts[0] = 1
+    sort_by_shard(output)
 
 
 @part
-def take_inputs(pid, processes, local, inboxes, output, work, source):
+def take_inputs(node, processes, model, output, work, source):
     """Take every input of a process; tell whether all is known."""
-    node = work.state[pid]
+    local = model.local
     start = local.input_starts[node]
     if start == UNKNOWN:
         return miss(output, OPEN, np.int64(node))
     known = True
     for position in range(start, start + local.input_counts[node]):
-        copy(work.state, work.after, 0)
-        known &= take(local.input_steps[position], pid, processes, local, inboxes, output, work, source)
+        copy(work.before, work.after)
+        known &= take(local.input_steps[position], processes, model, output, work, source)
     return known
 
 
 @part
-def take_messages(pid, processes, local, inboxes, output, work, source, lossy):
+def take_messages(pid, node, processes, model, output, work, source):
     """Deliver, and on a lossy network lose, every message that can be; tell whether all is known."""
-    node, inbox = work.state[pid], work.state[processes + 1 + pid]
+    local, inboxes = model.local, model.inboxes
+    inbox = work.before[pid]
     known = True
     for position in range(inboxes.lengths[inbox]):
         if not deliverable(inboxes, inbox, position):
             continue
         message = inboxes.items[inboxes.starts[inbox] + position]
         step = local.reactions[node, local.places[message]]
-        if step == DISABLED and not lossy:
+        if step == DISABLED and not model.lossy:
             continue
-        copy(work.state, work.after, 0)
-        if inboxes.kind != SET and not change_inbox(pid, message, REMOVE, processes, inboxes, output, work.after):
+        copy(work.before, work.after)
+        if inboxes.kind != SET and not change_inbox(pid, message, REMOVE, inboxes, output, work.after):
             known = False
             continue
-        if lossy:
-            known &= emit(processes, local, inboxes, output, work, source)
+        if model.lossy:
+            known &= emit(source.combination, 0, processes, model, output, work, source)
         if step == UNKNOWN:
             known = miss(output, REACT, (np.int64(node) << 32) | message)
         elif step != DISABLED:
-            known &= take(step, pid, processes, local, inboxes, output, work, source)
+            known &= take(step, processes, model, output, work, source)
     return known
 
 
 @part
-def change_inbox(pid, operand, kind, processes, inboxes, output, row):
+def change_inbox(pid, operand, kind, inboxes, output, row):
     """Replace a process's inbox in a row by what an operation makes of it; tell whether that is known."""
-    place = processes + 1 + pid
-    key = operation(row[place], operand, kind)
+    key = operation(row[pid], operand, kind)
     changed = get(inboxes.keys, inboxes.values, key)
     if changed < 0:
         return miss(output, MOVE_MESSAGE, key)
-    row[place] = changed
+    row[pid] = changed
     return True
 
 
 @part
-def take(step, pid, processes, local, inboxes, output, work, source):
-    """Take a step from `work.after`, which it changes; tell whether all is known."""
-    after = work.after
-    notice = local.steps[step, NOTICE]
-    if notice >= 0:
-        key = (np.int64(after[processes]) << 32) | notice
-        ghost = get(local.ghost_keys, local.ghost_values, key)
-        if ghost < 0:
-            return miss(output, OBSERVE, key)
-        if ghost == local.forbidden:
-            return True
-        after[processes] = ghost
-    if not local.steps[step, JUDGED]:
-        return miss(output, JUDGE, np.int64(step))
-    after[pid] = local.steps[step, AFTER]
+def take(step, processes, model, output, work, source):
+    """Take a step; `work.after` is the network without what it received. Tell whether all is known."""
+    local, combinations = model.local, model.combinations
+    key = (source.combination << 32) | step
+    move = get(combinations.keys, combinations.values, key)
+    if move == EMPTY:
+        return miss(output, MOVE, key)
+    if move == FORBIDDEN:
+        return True
     start = local.steps[step, FIRST_SEND]
     for position in range(start, start + local.steps[step, SENDS]):
         message = local.sends[position]
-        if not change_inbox(local.receivers[message], message, ADD, processes, inboxes, output, after):
+        if not change_inbox(local.receivers[message], message, ADD, model.inboxes, output, work.after):
             return False
-    return emit(processes, local, inboxes, output, work, source)
-
-
-@kernel
-def shard_of(row, processes, shards):
-    """Return the shard to which a state belongs: its network decides, of which there are more than combinations."""
-    return hash_of(row, processes + 1, 2 * processes + 1) & np.uint64(shards - 1)
+    renaming = move & ((1 << RENAMING_BITS) - 1)
+    return emit(move >> RENAMING_BITS, renaming, processes, model, output, work, source)
 
 
 @part
-def emit(processes, local, inboxes, output, work, source):
-    """Write the successor `work.after` to the output, under its least name; tell whether that is known."""
-    after = work.after
-    width = 2 * processes + 1
-    if compare(after, work.state, 0, width) == 0:
+def emit(combination, renaming, processes, model, output, work, source):
+    """Write a successor to the output, under its least name; tell whether that is known.
+
+    It has a combination that is `combination` when renamed by `renaming`, and the inboxes `work.after`.
+    """
+    stays = renaming == 0 and compare(work.after, work.before, processes) == 0
+    if stays and combination == source.combination:
         return True
     number = output.counts[0]
     if number == output.rows.shape[0]:
         output.counts[4] = 1
         return True
     row = output.rows[number]
-    stabiliser = 1
-    if local.permutations.shape[0] == 1:
-        copy(after, row, 0)
+    ties = model.combinations.ties[combination]
+    if renaming == 0 and ties == 1:
+        copy(work.after, row)
+        row[processes + 2] = 1
     else:
-        stabiliser = least_renaming(processes, local, inboxes, output, work)
+        stays = False
+        stabiliser = least_network(combination, renaming, ties, processes, model, output, work)
         if stabiliser == 0:
             return False
-        copy(work.best, row, 0)
-    row[width] = stabiliser
-    output.sources[number] = source
-    output.shards[number] = shard_of(row, processes, output.counts[5])
+        copy(work.best, row)
+        row[processes + 2] = stabiliser
+    row[processes] = combination
+    row[processes + 1] = source.network if stays else UNKNOWN
+    output.sources[number] = source.position
+    output.hashes[number] = hash_of(row, 0, processes)
     output.counts[0] = number + 1
     output.counts[1] += 1
     return True
 
 
 @part
-def least_renaming(processes, local, inboxes, output, work):
-    """Write the least renaming of `work.after` to `work.best`.
+def least_network(combination, renaming, ties, processes, model, output, work):
+    """Write the least of the networks that `work.after` may be renamed to together with its combination.
 
-    Return how many renamings lead to it, 0 if that is not known yet. The combination decides first, so that
-    the networks are renamed only by those renamings that make it least.
+    These are the renamings by `renaming` and then by any that leaves the combination as it is, of which there are
+    `ties`. Return how many of them lead to the least network, which is in `work.best`; 0 if that is not known yet.
     """
-    ties = 0
-    for renaming in range(local.permutations.shape[0]):
-        rename_combination(renaming, processes, local, work.after, work.renamed)
-        order = compare(work.renamed, work.best, 0, processes + 1) if ties else -1
-        if order > 0:
+    rows = model.combinations.rows
+    if not rename_network(renaming, processes, model, output, work.after, work.first):
+        return 0
+    copy(work.first, work.best)
+    found = 1
+    for other in range(1, model.local.permutations.shape[0] if ties > 1 else 1):
+        rename_combination(other, model.local, rows[combination], work.combination)
+        if compare(work.combination, rows[combination], processes + 1) != 0:
             continue
-        if not rename_network(renaming, processes, local, inboxes, output, work.after, work.renamed):
+        if not rename_network(other, processes, model, output, work.first, work.renamed):
             return 0
-        if order == 0:
-            order = compare(work.renamed, work.best, processes + 1, 2 * processes + 1)
+        order = compare(work.renamed, work.best, processes)
         if order < 0:
-            ties = 1
-            copy(work.renamed, work.best, 0)
+            found = 1
+            copy(work.renamed, work.best)
         elif order == 0:
-            ties += 1
-    return ties
+            found += 1
+    return found
 
 
 @part
-def compare(row, other, start, stop):
-    """Return a negative number, zero or a positive one as a row is less than, equal to or greater than another."""
-    for position in range(start, stop):
-        if row[position] != other[position]:
-            return row[position] - other[position]
-    return 0
-
-
-@part
-def rename_combination(renaming, processes, local, row, renamed):
-    """Rename the process states and the ghost of a row."""
-    for pid in range(processes):
-        renamed[local.permutations[renaming, pid]] = local.renamed_nodes[row[pid], renaming]
-    renamed[processes] = local.renamed_ghosts[row[processes], renaming]
-
-
-@part
-def rename_network(renaming, processes, local, inboxes, output, row, renamed):
+def rename_network(renaming, processes, model, output, row, renamed):
     """Rename the inboxes of a row; tell whether they are known."""
     for pid in range(processes):
-        place = processes + 1 + local.permutations[renaming, pid]
-        key = operation(row[processes + 1 + pid], renaming, RENAME)
-        inbox = get(inboxes.keys, inboxes.values, key)
+        key = operation(row[pid], renaming, RENAME)
+        inbox = get(model.inboxes.keys, model.inboxes.values, key)
         if inbox < 0:
             return miss(output, MOVE_MESSAGE, key)
-        renamed[place] = inbox
+        renamed[model.local.permutations[renaming, pid]] = inbox
     return True
 
 
-class Shard(NamedTuple):
-    """The states that one shard owns, and the rows of which they are made. `counts`: how many of each; orbits."""
+@part
+def shard_of(value, shards):
+    """Return the shard to which a state belongs, by the hash of its network; their number is a power of two.
 
-    states: np.ndarray
-    state_slots: np.ndarray
-    combinations: np.ndarray
-    combination_slots: np.ndarray
-    networks: np.ndarray
-    network_slots: np.ndarray
-    counts: np.ndarray
-    pair: np.ndarray  # scratch: a state's row
+    The network decides, because there are more networks than combinations.
+    """
+    return np.int64(value & np.uint64(shards - 1))
 
 
 @part
-def has_room(rows, slots, count):
-    """Tell whether one more row fits, with slots at most seven tenths full."""
-    return count < rows.shape[0] and (count + 1) * 10 <= slots.size * 7
+def sort_by_shard(output):
+    """Put the rows in order of their shards, which keeps the order of rows of the same shard."""
+    rows, starts, shards = output.counts[0], output.starts, output.starts.size - 1
+    starts[:] = 0
+    for number in range(rows):
+        starts[shard_of(output.hashes[number], shards)] += 1
+    for shard in range(1, shards + 1):
+        starts[shard] += starts[shard - 1]
+    for number in range(rows - 1, -1, -1):
+        shard = shard_of(output.hashes[number], shards)
+        starts[shard] -= 1
+        output.order[starts[shard]] = number
+
+
+@part
+def most_rows(capacity, slots):
+    """Return how many rows there may be, with slots at most seven tenths full."""
+    return min(capacity, slots * 7 // 10)
+
+
+@part
+def home_of_state(key, size):
+    """Return where in a table of `size` slots the search for a state begins."""
+    return home_of(mixed(key), size)
+
+
+@part
+def find_state(slots, key):
+    """Return the slot where a state is, or where it belongs."""
+    slot = home_of_state(key, slots.size)
+    while slots[slot] != EMPTY and slots[slot] != key:
+        slot += 1
+        if slot == slots.size:
+            slot = 0
+    return slot
+
+
+@part
+def put_network(shard, row, value):
+    """Return the number of a network, which has the hash `value`; a new one if it was not met before."""
+    rows, slots = shard.networks, shard.network_slots
+    slot = home_of(value, slots.size)
+    while slots[slot] != EMPTY:
+        if same(rows, slots[slot], row, 0):
+            return np.int64(slots[slot])
+        slot += 1
+        if slot == slots.size:
+            slot = 0
+    number = shard.counts[1]
+    slots[slot] = number
+    for position in range(rows.shape[1]):
+        rows[number, position] = row[position]
+    shard.counts[1] = number + 1
+    return number
 
 
 @kernel
 def absorb(shard, own, output, first, orbit):
-    """Keep the new rows of one shard from the first on, while there is room; return how many rows are done then.
+    """Keep the new ones of a shard's rows, from the first on, while there is room; return how many are done then.
 
     `orbit` is how many renamings there are: a state has as many different ones as that, divided by how many
     leave it as it is.
     """
-    combination_width, network_width = shard.combinations.shape[1], shard.networks.shape[1]
-    counts = shard.counts
-    pair = shard.pair
-    for done in range(first, output.counts[0]):
-        if output.shards[done] != own:
-            continue
-        if not (
-            has_room(shard.states, shard.state_slots, counts[0])
-            and has_room(shard.combinations, shard.combination_slots, counts[1])
-            and has_room(shard.networks, shard.network_slots, counts[2])
-        ):
-            return done
-        row = output.rows[done]
-        combination = put_row(shard.combinations, shard.combination_slots, counts[1], row, 0)
-        counts[1] = max(counts[1], combination + 1)
-        network = put_row(shard.networks, shard.network_slots, counts[2], row, combination_width)
-        counts[2] = max(counts[2], network + 1)
-        pair[0], pair[1] = combination, network
-        state = put_row(shard.states, shard.state_slots, counts[0], pair, 0)
-        if state == counts[0]:
+    processes, counts = shard.networks.shape[1], shard.counts
+    room = most_rows(shard.states.size, shard.state_slots.size)
+    room_for_networks = most_rows(shard.networks.shape[0], shard.network_slots.size)
+    start = output.starts[own]
+    for done in range(start + first, output.starts[own + 1]):
+        if counts[0] >= room or counts[1] >= room_for_networks:
+            return done - start
+        number = output.order[done]
+        row = output.rows[number]
+        network = np.int64(row[processes + 1])
+        if network == UNKNOWN:
+            network = put_network(shard, row, output.hashes[number])
+        key = (np.int64(row[processes]) << 32) | network
+        slot = find_state(shard.state_slots, key)
+        if shard.state_slots[slot] == EMPTY:
+            shard.state_slots[slot] = key
+            shard.states[counts[0]] = key
             counts[0] += 1
-            counts[3] += orbit // row[combination_width + network_width]
-    return output.counts[0]
+            counts[2] += orbit // row[processes + 2]
+    return output.starts[own + 1] - start
 
 
 @kernel
-def find_states(shard, rows, found):
-    """Write the numbers of states that are given as rows of nodes, ghost, inboxes; negative if not there."""
-    pair = shard.pair
-    for number in range(rows.shape[0]):
-        combination = find_row(shard.combinations, shard.combination_slots, rows[number], 0)
-        network = find_row(shard.networks, shard.network_slots, rows[number], shard.combinations.shape[1])
-        found[number] = -1
-        if combination >= 0 and network >= 0:
-            pair[0], pair[1] = combination, network
-            found[number] = find_row(shard.states, shard.state_slots, pair, 0)
+def fill_state_slots(states, count, slots):
+    """Enter the first `count` states into empty slots."""
+    for number in range(count):
+        slots[find_state(slots, states[number])] = states[number]
+
+
+@kernel
+def number_slots(states, count, slots, numbers):
+    """Write for each slot that holds a state the state's number."""
+    for number in range(count):
+        numbers[find_state(slots, states[number])] = number
+
+
+@kernel
+def find_states(shard, numbers, rows, found):
+    """Write the numbers of states that are given as rows of inboxes and combination; negative if not there.
+
+    `numbers` holds for each slot the number of the state in it.
+    """
+    processes = shard.networks.shape[1]
+    for position in range(rows.shape[0]):
+        network = find_row(shard.networks, shard.network_slots, rows[position], 0)
+        found[position] = UNKNOWN
+        if network >= 0:
+            slot = find_state(shard.state_slots, (np.int64(rows[position, processes]) << 32) | network)
+            if shard.state_slots[slot] != EMPTY:
+                found[position] = numbers[slot]
 
 
 @kernel

@@ -94,7 +94,7 @@ def get(keys, values, key):
         slot += 1
         if slot == keys.size:
             slot = 0
-    return np.int32(EMPTY)
+    return values.dtype.type(EMPTY)
 
 
 @kernel
