@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from raftcheck import Deliver, Network, Property, Send, Step, System, always, always_step, sometimes
+from raftcheck import Deliver, Network, NoticingScenario, Property, Send, Step, System, always, always_step, sometimes
 
 STATES, MESSAGES, INPUTS = range(4), ("m0", "m1"), ("i0", "i1")
 
@@ -66,6 +66,27 @@ class Budget:
         return ghost
 
 
+class NoticingBudget(NoticingScenario):
+    """The same in two halves."""
+
+    initial = (0, 0, None)
+
+    def __init__(self, uses: int, deliveries: int) -> None:
+        self.budget = Budget(uses, deliveries)
+
+    def notice(self, pid: int, before: Local, input: Any, step: Step) -> Any:
+        if isinstance(input, Deliver) and input.message == "m0":
+            return ("delivered", input.sender)
+        return ("used", pid) if input == "i0" else None
+
+    def update(self, ghost: Any, notice: Any) -> Any:
+        uses, deliveries, _ = ghost
+        what, who = notice
+        if what == "delivered":
+            return None if deliveries >= self.budget.deliveries else (uses, deliveries + 1, who)
+        return None if uses >= self.budget.uses else (uses + 1, deliveries, who)
+
+
 def relabel(value: Any, permutation: tuple[int, ...]) -> Any:
     match value:
         case Local(pid, at):
@@ -94,7 +115,7 @@ tables = st.fixed_dictionaries(
 @st.composite
 def systems(draw: st.DrawFn, network: Network = Network.LOSSY_DUPLICATING) -> System:
     processes = draw(st.sampled_from([3, 2, 3, 2, 1]))
-    budget = st.builds(Budget, st.integers(0, 2), st.integers(0, 3))
+    budget = st.builds(draw(st.sampled_from([Budget, NoticingBudget])), st.integers(0, 2), st.integers(0, 3))
     scenario = draw(st.none() | budget)
     process = TableProcess(draw(tables), processes)
     return System([process] * processes, network, draw(st.booleans()), scenario, relabel)

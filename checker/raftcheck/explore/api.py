@@ -56,7 +56,7 @@ def explore(
     limits = Limits(max_states, max_depth, max_seconds, max_memory)
     search: Search
     if mode == "covering":
-        search = CoveringSearch(system, properties, limits, progress, symmetry)
+        search = CoveringSearch(system, properties, limits, progress, symmetry, workers)
     elif mode == "reference":
         search = ReferenceSearch(system, properties, limits, progress)
     else:

@@ -1,49 +1,68 @@
-"""The covering explorer: safety on a network that is a set that only grows.
+"""The covering search: safety on a network that is a set that only grows.
 
-A state with more messages under way can do everything that one with fewer can. So of all states with the
-same processes and ghost only those with the *maximal* networks are kept: a state covered by a kept one is
-dropped, and a kept one that becomes covered is removed. The reachable combinations of process states and
-ghost, and the steps executed, are the same as in the full exploration; so are the verdicts on all properties
-of states and steps, for no property reads the network. (Abdulla et al., "General decidability theorems for
-infinite-state systems", LICS 1996, call such systems well-structured.)
+A state with more messages under way can do everything that one with fewer can. So of all states with the same
+processes and ghost only those with the *maximal* networks are kept: a state covered by a kept one is dropped, and a
+kept one that becomes covered is removed. The reachable combinations of process states and ghost are the same as in
+the full exploration; so are the verdicts on all properties of states and steps, for no property reads the network.
+(Abdulla et al., "General decidability theorems for infinite-state systems", LICS 1996, call such systems
+well-structured.)
 
-Steps that only send are taken as soon as they can be: the state after such a step covers the one before. And
-states that differ only in the names of the processes are explored once.
+Networks are compared after everything has been added that makes no difference (`raftcheck.explore.relevance`), which
+leaves little more than one state to keep for each combination. This rests on a guess that becomes certain only at the
+end, so the search runs in rounds: the last one has learned nothing that the guess before it did not know.
 
-All this is done on numbers (`raftcheck.explore.numbers`); what a process can do is computed once
-(`raftcheck.explore.places`).
+Steps that only send are taken as soon as they can be: the state after such a step covers the one before. And states
+that differ only in the names of the processes are explored once.
+
+All this is done on numbers, in compiled code, on all cores. Batches and shards do not depend on the number of threads,
+so neither does anything that the search finds.
 """
 
-import heapq
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
+import numpy as np
+
+from raftcheck.explore.answering import by_kind, questions
+from raftcheck.explore.antichains import Antichains
+from raftcheck.explore.columns import Array, Column
+from raftcheck.explore.combinations import Combinations
+from raftcheck.explore.effects import Effects
+from raftcheck.explore.judging import Judge
+from raftcheck.explore.kernels import covering as kernels
+from raftcheck.explore.kernels.bits import WORD
+from raftcheck.explore.kernels.covering import SHARDS
+from raftcheck.explore.kernels.questions import CLOSE, MOVE, Questions
 from raftcheck.explore.limits import Limits, Watch
 from raftcheck.explore.monitor import Monitor
-from raftcheck.explore.numbers import Configuration, Numbers
-from raftcheck.explore.places import BrokenError, Move, Places
-from raftcheck.explore.result import Counterexample, Event, GlobalState, Progress
+from raftcheck.explore.relevance import Relevance
+from raftcheck.explore.result import Counterexample, Event, Progress
 from raftcheck.explore.semantics import Semantics
-from raftcheck.explore.shorten import counterexample, saturate, shortened
+from raftcheck.explore.shorten import counterexample, saturate, shortened, violates
 from raftcheck.explore.symmetry import Permutation, Symmetry, compose, inverse
+from raftcheck.explore.tables import BrokenStepError, Tables
+from raftcheck.explore.threads import Threads, compilation_announced
 from raftcheck.model import Kind, ModelError, Network, Property, System, Value
 
-WATCH_EVERY = 64
+CHUNK, CHUNKS = 512, 8
+"""How many states a thread expands at a time, and how many chunks make a batch."""
+
+FIRST_GUESS_AT = 256
+"""So many kept states make a first guess worth while; after that, each doubling."""
+
+NOWHERE = -1
 
 
-class Kept(NamedTuple):
-    """A kept state and how it was reached: from which kept state, by what event, renamed by what permutation."""
+class Chunk(NamedTuple):
+    """Some kept states of one shard."""
 
-    configuration: Configuration
-    network: int
-    parent: int
-    event: Event | None
-    permutation: Permutation
-    depth: int
+    shard: int
+    states: Array
 
 
 class CoveringSearch:
-    """One search. After `run`, the fields tell what was found."""
+    """One search. After `run`, the fields tell what was found; `rounds` is how many it took."""
 
     def __init__(
         self,
@@ -52,6 +71,7 @@ class CoveringSearch:
         limits: Limits,
         progress: Callable[[Progress], None] | None = None,
         symmetry: bool = True,
+        workers: int | None = None,
     ) -> None:
         refuse_unless_valid(system, properties)
         self.semantics = Semantics(system)
@@ -59,170 +79,325 @@ class CoveringSearch:
         self.monitor = Monitor(properties)
         self.limits = limits
         self.watch = Watch(limits, progress)
+        self.tables = Tables(self.semantics, self.symmetry, self.monitor)
+        self.combinations = Combinations(self.symmetry, self.tables)
         self.transitions = 0
         self.depth = 0
-        self.local_tuples = 0
+        self.rounds = 0
         self.limit: str | None = None
         self.visited_all = False
         self.counterexample: Counterexample | None = None
-        self._numbers = Numbers(system, self.symmetry)
-        self._places = Places(self.semantics, self._numbers, self.monitor)
-        self._antichains: dict[Configuration, list[int]] = {}
-        self._kept: list[Kept] = []
-        self._queue: list[tuple[int, int, int]] = []
+        self._processes = len(system.processes)
+        self._effects = Effects(self.semantics, self.symmetry, self.monitor, self.tables)
+        self._relevance = Relevance(system, self.tables, self._effects)
+        self._judge = Judge(self.tables, self.symmetry, self.monitor)
+        self._threads = Threads(workers, CHUNKS)
+        self._is_judged = Column(dtype=np.bool_)
+        self._words = 1
+        self._new_round()
 
     @property
     def states(self) -> int:
         """How many states are kept."""
-        return sum(map(len, self._antichains.values()))
+        return sum(shard.uncovered for shard in self._shards)
 
     @property
     def local_transitions(self) -> int:
-        """How many distinct (process state, input) pairs were executed."""
-        return self.semantics.local_transitions
+        """How many (process state, input) pairs were executed, those in advance included."""
+        return self.tables.local_transitions + self._effects.executed
 
     @property
     def local_states(self) -> int:
         """How many distinct process states were met (with symmetry, also their renamings)."""
-        return len(self._numbers.locals)
+        return len({state for _, state in self.tables.nodes.values})
+
+    @property
+    def local_tuples(self) -> int:
+        """How many distinct combinations of process states and ghost were met, renamings included."""
+        return self.combinations.orbits
 
     def configurations(self) -> Iterator[tuple[tuple[Value, ...], Value]]:
-        """Yield the process states and ghost of all configurations met; with symmetry one of each orbit."""
-        return map(self._numbers.values, self._antichains)
+        """Yield the process states and ghost of all combinations met; with symmetry one of each orbit."""
+        return map(self.tables.combination, self.combinations.rows)
 
     def run(self) -> None:
         """Explore until everything is covered, a property is violated, or a limit is reached."""
         try:
-            self._search()
+            while not (self.visited_all or self.limit or self.counterexample):
+                self._explore_round()
         except KeyboardInterrupt:
             self.limit = "interrupted"
+        except MemoryError:
+            self.limit = "out of memory"
+        finally:
+            self._threads.close()
 
-    def _search(self) -> None:
+    # One round
+
+    def _new_round(self) -> None:
+        self._shards = [Antichains(self._processes, self._words) for _ in range(SHARDS)]
+        self._outputs = [self._new_output(CHUNK * 16) for _ in range(CHUNKS)]
+        self._level = [0] * SHARDS
+        self.transitions = self.depth = 0
+
+    def _explore_round(self) -> None:
+        """Explore everything, with a guess that is made anew when much more is known."""
+        self.rounds += 1
+        self._new_round()
+        is_last = not self._relevance.is_stale()
+        if not is_last:
+            self._relevance.refresh(self._words)
+        guess_at = FIRST_GUESS_AT if self.rounds == 1 else 0
+        with compilation_announced(self.watch):
+            self._begin()
+        for self.depth in count():
+            frontier = self._next_level()
+            if not frontier:
+                break
+            if self.depth == self.limits.max_depth:
+                self.limit = f"max_depth={self.depth}"
+            for batch in batches(frontier):
+                if self.limit is None:
+                    self._check_limits()
+                if self.limit or self.counterexample:
+                    return
+                self._expand_batch(batch)
+                if self.rounds == 1 and self.states >= guess_at and self._relevance.is_stale():
+                    self._relevance.refresh(self._words)
+                    guess_at = 2 * self.states
+        self.depth -= 1
+        self.visited_all = not self.counterexample and not self._has_learned()
+
+    def _has_learned(self) -> bool:
+        """Tell whether this round rested on a guess that was made before everything was seen."""
+        return self._relevance.is_used and (self.rounds == 1 or self._relevance.is_stale())
+
+    def _begin(self) -> None:
+        """Reach the initial state."""
         initial = self.semantics.initial()
         self.symmetry.verify_initial(initial.processes, initial.ghost)
-        locals_ = tuple(self._numbers.locals.number(local) for local in initial.processes)
-        configuration = (locals_, self._numbers.ghosts.number(initial.ghost))
-        self._reach(Kept(configuration, 0, -1, None, self.symmetry.permutations[0], 0))
-        expanded = 0
-        while self._queue and self.counterexample is None:
-            number = heapq.heappop(self._queue)[-1]
-            kept = self._kept[number]
-            if kept.network not in self._antichains[kept.configuration]:
-                continue
-            if expanded % WATCH_EVERY == 0:
-                self.limit = self.watch.limit_reached(len(self._kept), self.transitions, self.depth, len(self._queue))
-            if self.limits.max_states is not None and len(self._kept) > self.limits.max_states:
-                self.limit = f"max_states={self.limits.max_states}"
-            if kept.depth == self.limits.max_depth:
-                self.limit = f"max_depth={kept.depth}"
-            if self.limit is not None:
-                return
-            expanded += 1
-            self._expand(number, kept)
-        self.visited_all = self.counterexample is None
+        nodes = [self.tables.node(pid, state) for pid, state in enumerate(initial.processes)]
+        output = self._outputs[0]
+        output.combinations[0] = self.combinations.number([*nodes, self.tables.ghost(initial.ghost)])
+        output.networks[0] = 0
+        output.parents[0], output.counts[0] = NOWHERE, 1
+        self.tables.depth = 0
+        self._absorb([output])
 
-    def _expand(self, number: int, kept: Kept) -> None:
-        """Take every step that is possible in a kept state."""
-        locals_, _ = kept.configuration
-        for pid, move in self._moves(kept):
-            self.transitions += 1
-            configuration = ((*locals_[:pid], move.local, *locals_[pid + 1 :]), move.ghost)
-            least, renaming = self._numbers.canonical(configuration)
-            network = self._numbers.rename_network(kept.network | move.sent, renaming)
-            permutation = self.symmetry.permutations[renaming]
-            self._reach(Kept(least, network, number, move.event, permutation, kept.depth + 1))
-            if self.counterexample is not None:
-                return
+    def _next_level(self) -> list[tuple[int, int]]:
+        """Return the states that were kept since the last call and are not covered, those with the most under way first.
 
-    def _moves(self, kept: Kept) -> Iterator[tuple[int, Move]]:
-        for place in self._places.of(kept.configuration):
-            for move in place.inputs:
-                yield place.pid, move
-            for message, move in place.changes:
-                if kept.network & message:
-                    yield place.pid, move
-
-    def _reach(self, reached: Kept) -> None:
-        """Judge a state if its configuration is new; keep it unless a kept one covers it; drop those it covers."""
-        configuration = reached.configuration
-        antichain = self._antichains.get(configuration, [])
-        if any(reached.network | known == known for known in antichain):
-            return
-        self._places.depth = reached.depth
-        try:
-            if configuration not in self._antichains:
-                self._antichains[configuration] = antichain
-                self._judge(configuration, reached.depth)
-            network = self._places.saturated(configuration, reached.network)
-            variants = {self._numbers.rename_network(network, r): r for r in self._numbers.stabiliser(configuration)}
-            if any(variant | known == known for known in antichain for variant in variants):
-                return
-            network, renaming = min(variants.items())
-            permutation = compose(self.symmetry.permutations[renaming], reached.permutation)
-            reached = reached._replace(network=network, permutation=permutation)
-            # A renaming of what is saturated is saturated, but its messages may come up here for the first time.
-            self._places.saturated(configuration, network)
-        except BrokenError as broken:
-            self._kept.append(reached)
-            self._found(broken, len(self._kept) - 1)
-            return
-        antichain[:] = [known for known in antichain if all(known | variant != variant for variant in variants)]
-        antichain.append(network)
-        self._keep(reached)
-
-    def _keep(self, reached: Kept) -> None:
-        """Keep a state and put it into the queue.
-
-        Breadth first, for short counterexamples; then larger networks first, which are likely to cover others.
+        These are likely to cover others. Each is named by its shard and its number there.
         """
-        self.depth = max(self.depth, reached.depth)
-        self._kept.append(reached)
-        heapq.heappush(self._queue, (reached.depth, -reached.network.bit_count(), len(self._kept) - 1))
+        found = []
+        for number, shard in enumerate(self._shards):
+            states, under_way = shard.since(self._level[number])
+            self._level[number] = len(shard)
+            found += [(-int(bits), number, int(state)) for state, bits in zip(states, under_way, strict=True)]
+        return [(shard, state) for _, shard, state in sorted(found)]
 
-    def _judge(self, configuration: Configuration, depth: int) -> None:
-        """Judge a new configuration, under several names: a predicate may tell the processes apart."""
-        processes, ghost = self._numbers.values(configuration)
-        self.local_tuples += self.symmetry.orbit_size(len(self._numbers.stabiliser(configuration)))
-        for names in (self.symmetry.permutations[0], *self.symmetry.state_probes):
-            renamed = self.symmetry.processes(processes, names)
-            state = GlobalState(renamed, frozenset(), self.symmetry.value(ghost, names))
-            broken = self.monitor.broken_by_state(state, depth)
-            if broken is not None:
-                raise BrokenError(broken, names)
+    def _check_limits(self) -> None:
+        states = self.states
+        waiting = sum(len(shard) - done for shard, done in zip(self._shards, self._level, strict=True))
+        self.limit = self.watch.limit_reached(states, self.transitions, self.depth, waiting)
+        if self.limits.max_states is not None and states > self.limits.max_states:
+            self.limit = f"max_states={self.limits.max_states}"
+
+    # One batch
+
+    def _expand_batch(self, batch: list[Chunk]) -> None:
+        """Expand some states and keep what is new; those that need an answer wait for it and are expanded again."""
+        self.tables.depth = self.depth + 1
+        batch = [Chunk(chunk.shard, self._uncovered(chunk)) for chunk in batch]
+        while batch and not self.counterexample:
+            outputs = self._expand(batch)
+            self.transitions += sum(int(output.counts[1]) for output in outputs)
+            self._absorb(outputs)
+            asked = [output.questions for output in outputs]
+            waiting = [
+                Chunk(chunk.shard, each.waiting[: each.counts[1]].copy())
+                for chunk, each in zip(batch, asked, strict=True)
+                if each.counts[1]
+            ]
+            places = [(chunk.shard, int(state)) for chunk in waiting for state in chunk.states]
+            self._answer(asked, lambda waiting=places: map(self._place, waiting))  # type: ignore[misc]
+            batch = waiting
+
+    def _uncovered(self, chunk: Chunk) -> Array:
+        return chunk.states[~self._shards[chunk.shard].is_covered(chunk.states)]
+
+    def _model(self) -> kernels.Model:
+        """Return all tables as compiled code reads them; networks are widened first if there are more messages."""
+        words = 1 + (self.tables.most_places - 1) // WORD if self.tables.most_places else 1
+        if words > self._words:
+            self._widen(words + words // 2)
+        mail = self.tables.mail(self._words)
+        closures = self._relevance.arrays()
+        return kernels.Model(self.tables.local(), self.combinations.arrays(), mail, closures)
+
+    def _widen(self, words: int) -> None:
+        self._relevance.widen(words)
+        for shard in self._shards:
+            shard.widen(words)
+        for number, output in enumerate(self._outputs):
+            wide = np.zeros((len(output.networks), self._processes, words), np.uint64)
+            wide[:, :, : self._words] = output.networks.reshape(-1, self._processes, self._words)
+            self._outputs[number] = output._replace(networks=wide.reshape(len(wide), -1))
+        self._words = words
+
+    def _expand(self, batch: list[Chunk]) -> list[kernels.Output]:
+        """Return what comes of the states of each chunk."""
+        model = self._model()
+
+        def expand_chunk(number: int) -> None:
+            chunk, output = batch[number], self._outputs[number]
+            while True:
+                kernels.expand(self._shards[chunk.shard].arrays(), chunk.shard, chunk.states, model, output)
+                if not output.counts[2]:
+                    return
+                output = self._outputs[number] = self._new_output(2 * len(output.steps))
+
+        self._threads.each(range(len(batch)), expand_chunk)
+        return self._outputs[: len(batch)]
+
+    def _absorb(self, outputs: list[kernels.Output]) -> None:
+        """Let each shard keep what is new and its own, in the order of the outputs; then judge new combinations."""
+        for number in range(len(outputs)):
+            rows = int(self._outputs[number].counts[0])
+            shards = self._outputs[number].combinations[:rows] % SHARDS
+            todo = [np.flatnonzero(shards == shard) for shard in range(SHARDS)]
+            while any(map(len, todo)) and not self.counterexample:
+                todo = self._absorb_rows(number, todo)
+        if not self.counterexample:
+            self._judge_new()
+
+    def _absorb_rows(self, number: int, todo: list[Array]) -> list[Array]:
+        """Absorb some rows of an output; return for each shard those that waited for answers, which are there now."""
+        asked = [questions(4 * len(rows) + 64, len(rows)) for rows in todo]
+        model = self._model()
+        output = self._outputs[number]
+        own = [shard for shard in range(SHARDS) if len(todo[shard])]
+        self._threads.each(
+            range(len(own)),
+            lambda n: self._shards[own[n]].absorb(todo[own[n]], output, model, asked[own[n]]),
+        )
+        waiting = [each.waiting[: each.counts[1]].copy() for each in asked]
+        rows = [int(row) for shard in waiting for row in shard]
+        self._answer(asked, lambda: (self._row_place(number, row) for row in rows))
+        return waiting
+
+    def _answer(self, asked: list[Questions], waiting: Callable[[], Iterator["Place"]]) -> None:
+        """Answer questions. If a step breaks a property, find a state among those that wait in which it is possible."""
+        try:
+            for kind, about in by_kind(asked):
+                if kind == CLOSE:
+                    self._relevance.answer(about, self._threads.each)
+                elif kind == MOVE:
+                    self.combinations.answer(about)
+                else:
+                    self.tables.answer((kind, int(key)) for key in about)
+        except BrokenStepError as error:
+            self._found_step(error, waiting())
+
+    def _new_output(self, rows: int) -> kernels.Output:
+        return kernels.Output(
+            np.zeros(rows, np.int32),
+            np.zeros((rows, self._processes * self._words), np.uint64),
+            np.zeros(rows, np.int64),
+            np.zeros(rows, np.int32),
+            np.zeros(rows, np.int32),
+            np.zeros(3, np.int64),
+            questions(CHUNK * 16, CHUNK * CHUNKS),
+        )
 
     # From a violation to a counterexample
 
-    def _found(self, broken: BrokenError, number: int) -> None:
-        """Turn the way to a kept state, and a last event if that is at fault, into a short counterexample."""
-        events, names = self._events_to(number)
-        if broken.event is not None:
-            events = [*saturate(self.semantics, events), self._named(broken.event, names)]
-        # The path's names are its own; the fault was seen under those of the kept state, renamed.
-        to_broken = compose(broken.names, inverse(names))
-        events = [self._named(event, to_broken) for event in events]
-        found = shortened(self.semantics, self.monitor.properties, broken.name, events)
-        self.counterexample = counterexample(self.semantics, broken.name, found)
+    def _judge_new(self) -> None:
+        """Judge the combinations of states that were kept since the last time, as far as they are new."""
+        depth = self.tables.depth
+        combinations = np.unique(np.concatenate([shard.new_combinations() for shard in self._shards]))
+        self._is_judged.reserve(len(self.combinations))
+        combinations = combinations[~self._is_judged.array[combinations]]
+        self._is_judged.array[combinations] = True
+        broken = self._judge.judge(self.combinations.rows[combinations], depth)
+        if broken is not None:
+            combination = int(combinations[broken.row])
+            shard = combination % SHARDS
+            self._found(broken.name, self._events_to(shard, self._shards[shard].first_of(combination))[0])
+
+    def _found_step(self, error: BrokenStepError, waiting: "Iterator[Place]") -> None:
+        """Find a state, among those that wait, in which the step that is at fault is possible."""
+        pid = self.tables.nodes.values[error.node][0]
+        for place in waiting:
+            if self.combinations.rows[place.combination, pid] != error.node:
+                continue
+            events, names = place.path()
+            events = saturate(self.semantics, events)
+            event = self._named(Event(pid, error.input), names)
+            if violates(self.semantics, self.monitor.properties, error.name, [*events, event], self.symmetry):
+                self._found(error.name, [*events, event])
+                return
+        raise RuntimeError(f"no state has the step that violates {error.name!r}: this is a bug in the checker")
+
+    def _found(self, name: str, events: list[Event]) -> None:
+        """Turn a behaviour that violates a property, perhaps under other names, into a short counterexample."""
+        named = violates(self.semantics, self.monitor.properties, name, events, self.symmetry)
+        if named is None:
+            raise RuntimeError(f"the behaviour found to violate {name!r} does not: this is a bug in the checker")
+        found = shortened(self.semantics, self.monitor.properties, name, named)
+        self.counterexample = counterexample(self.semantics, name, found)
         self.depth = len(found)
 
-    def _events_to(self, number: int) -> tuple[list[Event], Permutation]:
-        """Return the concrete events that lead to a kept state, and the renaming from its names to theirs.
+    def _place(self, at: tuple[int, int]) -> "Place":
+        shard, state = at
+        return Place(self._shards[shard].combination(state), lambda: self._events_to(shard, state))
+
+    def _row_place(self, number: int, row: int) -> "Place":
+        """Return where a row of an output is: after one more step than its parent."""
+        output = self._outputs[number]
+        origin = int(output.parents[row]), int(output.steps[row]), int(output.renamings[row])
+        return Place(int(output.combinations[row]), lambda: self._events_along([origin]))
+
+    def _events_to(self, shard: int, state: int) -> tuple[list[Event], Permutation]:
+        return self._events_along([self._shards[shard].origin(state)])
+
+    def _events_along(self, origins: list[tuple[int, int, int]]) -> tuple[list[Event], Permutation]:
+        """Return the concrete events on the way that ends with an origin, and the renaming from its names to theirs.
 
         Before each step comes all that only sends, as the search has taken it for granted.
         """
-        path: list[Kept] = []
-        while number >= 0:
-            path.append(self._kept[number])
-            number = path[-1].parent
+        while origins[-1][0] != NOWHERE:
+            parent = origins[-1][0]
+            origins.append(self._shards[parent >> 40].origin(parent & (1 << 40) - 1))
         events: list[Event] = []
         names = self.symmetry.permutations[0]
-        for kept in reversed(path):
-            if kept.event is not None:
-                events = [*saturate(self.semantics, events), self._named(kept.event, names)]
-            names = compose(names, inverse(kept.permutation))
+        for _, step, renaming in reversed(origins[:-1]):
+            pid, _, input, _ = self.tables.steps[step]
+            events = [*saturate(self.semantics, events), self._named(Event(pid, input), names)]
+            names = compose(names, inverse(self.symmetry.permutations[renaming]))
         return events, names
 
     def _named(self, event: Event, names: Permutation) -> Event:
         return Event(names[event.pid], self.symmetry.value(event.input, names))
+
+
+class Place(NamedTuple):
+    """A state that waits: its combination, and how to find the events that lead there."""
+
+    combination: int
+    path: Callable[[], tuple[list[Event], Permutation]]
+
+
+def batches(frontier: list[tuple[int, int]]) -> Iterator[list[Chunk]]:
+    """Yield states, given as (shard, number), in batches; each batch has one chunk a shard."""
+    size = CHUNK * CHUNKS // 2
+    for first in range(0, len(frontier), size):
+        chosen = frontier[first : first + size]
+        chunks = (
+            Chunk(number, np.array([state for shard, state in chosen if shard == number], np.int64))
+            for number in range(SHARDS)
+        )
+        yield [chunk for chunk in chunks if len(chunk.states)]
 
 
 def refuse_unless_valid(system: System, properties: Sequence[Property]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
-from typing import Any
+from typing import Any, NamedTuple
 
 from raftcheck.explore.result import GlobalState, PropertyResult
 from raftcheck.model import Kind, Property, Scope, Step, Value
@@ -57,6 +57,16 @@ class Evaluator:
         return any(self.value(arguments) for arguments in ARGUMENTS[self.property.over](state))
 
 
+class Remarks(NamedTuple):
+    """What is remarkable of a step: it breaks a property, or is a witness that was still missing."""
+
+    broken: bool
+    witness: bool
+
+    def __or__(self, other: "Remarks") -> "Remarks":  # type: ignore[override]
+        return Remarks(self.broken or other.broken, self.witness or other.witness)
+
+
 class Monitor:
     """Watches an exploration: which `always` property breaks first, and which witnesses were found when.
 
@@ -98,6 +108,30 @@ class Monitor:
         found = [e for e in self._missing_step if e.property.predicate(before, input, step)]
         self._missing_step = self._note(found, self._missing_step, depth)
         return next((e.property.name for e in self._always_step if not e.property.predicate(before, input, step)), None)
+
+    @property
+    def state_properties(self) -> list[Property]:
+        """The properties of states that are to be judged: claims, then witnesses still missing."""
+        return [evaluator.property for evaluator in (*self._always, *self._missing)]
+
+    @property
+    def steps_tell_names_apart(self) -> bool:
+        """Tell whether a property of steps may tell the processes apart."""
+        return any(not e.property.symmetric for e in (*self._always_step, *self._missing_step))
+
+    def remark_on_step(self, before: Value, input: Value, step: Step, named_alike: bool) -> Remarks:
+        """Return what is remarkable of a step, without noting anything.
+
+        Unless `named_alike`, ask only the properties that may tell the processes apart.
+        """
+        always, missing = (
+            [e.property for e in evaluators if named_alike or not e.property.symmetric]
+            for evaluators in (self._always_step, self._missing_step)
+        )
+        return Remarks(
+            broken=not all(checked.predicate(before, input, step) for checked in always),
+            witness=any(checked.predicate(before, input, step) for checked in missing),
+        )
 
     def forget(self, more_than: int) -> None:
         """Forget what was judged wherever that is more than so many: it is judged again when it comes again."""

@@ -8,6 +8,7 @@ from raftcheck.explore.monitor import ARGUMENTS, Evaluator
 from raftcheck.explore.result import Counterexample, Event, GlobalState
 from raftcheck.explore.running import REMEMBERED, Kinds, Run, Taken, kind_of
 from raftcheck.explore.semantics import Semantics, Successor, describe
+from raftcheck.explore.symmetry import Symmetry
 from raftcheck.model import Deliver, Envelope, Kind, Property, Step, System
 from raftcheck.model.properties import RAISED
 
@@ -165,6 +166,18 @@ class Shortening:
                 items = shorter
             end = min(start, len(items))
         return items
+
+
+def violates(
+    semantics: Semantics, properties: Sequence[Property], name: str, events: Sequence[Event], symmetry: Symmetry
+) -> list[Event] | None:
+    """Return a renaming of the events after which the named property is violated, None if there is none."""
+    shortening = Shortening(semantics.system, properties, name)
+    for names in symmetry.permutations:
+        named = [Event(names[event.pid], symmetry.value(event.input, names), event.lost) for event in events]
+        if shortening.violating([Item(number, event) for number, event in enumerate(named)]) is not None:
+            return named
+    return None
 
 
 def shortened(semantics: Semantics, properties: Sequence[Property], name: str, events: Sequence[Event]) -> list[Event]:

@@ -1,10 +1,10 @@
 """Renaming processes: states that differ only in which process is which are explored once."""
 
 from itertools import combinations, permutations
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from raftcheck.explore.networks import OPERATIONS, Contents, Operations
-from raftcheck.explore.semantics import Semantics, with_tuples
+from raftcheck.explore.semantics import Semantics
 from raftcheck.model import Deliver, Envelope, ModelError, Send, Step, System, Value
 
 Permutation = tuple[int, ...]
@@ -48,9 +48,18 @@ class Symmetry:
         self._network = OPERATIONS[system.network]
         self.is_used = wanted and system.relabel is not None and count > 1
         self.permutations: list[Permutation] = list(permutations(identity)) if self.is_used else [identity]
+        self._number_of = {permutation: number for number, permutation in enumerate(self.permutations)}
+        self._products: dict[int, list[int]] = {}
         exchanges = [exchange(identity, a, b) for a, b in combinations(identity, 2)]
         self.step_probes = self.permutations[1:] if count <= ALL_STEPS_UP_TO or not self.is_used else exchanges
         self.state_probes = self.permutations[1:] if count <= ALL_STATES_UP_TO or not self.is_used else exchanges
+
+    def products(self, first: int) -> list[int]:
+        """Return the number of the renaming that does the one numbered `first`, then another, for each other one."""
+        if first not in self._products:
+            done = self.permutations[first]
+            self._products[first] = [self._number_of[compose(second, done)] for second in self.permutations]
+        return self._products[first]
 
     def value(self, value: Value, permutation: Permutation) -> Value:
         """Rename the processes in a state, input, message or ghost."""
@@ -95,51 +104,22 @@ class Symmetry:
         for permutation in self.step_probes:
             given = self.value(input, permutation)
             renamed = semantics.step(permutation[pid], self.value(before, permutation), given)
-            if isinstance(renamed, Exception) or _comparable(renamed, self._network) != _comparable(
-                self._step(step, permutation), self._network
-            ):
+            if isinstance(renamed, Exception) or not self.is_renamed(step, permutation, renamed):
                 self.refuse(f"process {pid} in {before!r} does with {input!r} other than its renamings")
 
     def refuse(self, text: str) -> NoReturn:
         """Raise ModelError: the processes are not interchangeable."""
         raise ModelError(f"{text}; {REMEDY}")
 
-    def renamed_moves(self, system: System, moved: "Moved") -> "list[tuple[Permutation, Moved]]":
-        """Return what renamed processes and scenario do, as they are executed under every probe.
-
-        Raises ModelError unless that is, renamed, what these did.
-        """
-        pid, before, input, ghost, step, ghost_after = moved
-        result = []
-        for permutation in self.step_probes:
-            to, local, given = permutation[pid], self.value(before, permutation), self.value(input, permutation)
-            renamed = with_tuples(system.processes[to].step(local, given))
-            if _comparable(renamed, self._network) != _comparable(self._step(step, permutation), self._network):
-                raise ModelError(f"process {pid} in {before!r} does with {input!r} other than its renamings; {REMEDY}")
-            past, after = self.value(ghost, permutation), None
-            if renamed is not None and system.scenario is not None:
-                after = system.scenario.observe(past, to, local, given, renamed)
-                if after != (None if ghost_after is None else self.value(ghost_after, permutation)):
-                    raise ModelError(f"the scenario tells process {pid} from others after {input!r}; {REMEDY}")
-            result.append((permutation, Moved(to, local, given, past, renamed, after)))
-        return result
+    def is_renamed(self, step: Step | None, permutation: Permutation, renamed: Step | None) -> bool:
+        """Tell whether a step is another one, renamed, as far as it counts on the network."""
+        return _comparable(self._step(step, permutation), self._network) == _comparable(renamed, self._network)
 
     def _step(self, step: Step | None, permutation: Permutation) -> Step | None:
         if step is None:
             return None
         sends = tuple(Send(permutation[to], self.value(message, permutation)) for to, message in step.sends)
         return Step(self.value(step.state, permutation), sends)
-
-
-class Moved(NamedTuple):
-    """A process's step and what the scenario made of it."""
-
-    pid: int
-    before: Value
-    input: Value
-    ghost: Value
-    step: Step | None
-    ghost_after: Value | None
 
 
 def _comparable(step: Step | None, operations: Operations) -> tuple[Value, Contents] | None:

@@ -16,9 +16,12 @@ import numpy as np
 from raftcheck.explore.columns import Array, Column, IntegerMap
 from raftcheck.explore.interning import Interner
 from raftcheck.explore.kernels import local as kernels
+from raftcheck.explore.kernels.bits import WORD
+from raftcheck.explore.kernels.covering import Mail
+from raftcheck.explore.kernels.questions import JUDGE, OBSERVE, OPEN, REACT
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.semantics import Semantics
-from raftcheck.explore.symmetry import Permutation, Symmetry
+from raftcheck.explore.symmetry import Permutation, Symmetry, compose
 from raftcheck.model import Deliver, Envelope, ModelError, Network, NoticingScenario, Step, Value
 from raftcheck.model.properties import RAISED
 
@@ -52,6 +55,7 @@ class Tables:
     def __init__(self, semantics: Semantics, symmetry: Symmetry, monitor: Monitor) -> None:
         self.semantics, self.symmetry, self.monitor = semantics, symmetry, monitor
         self.depth = 0
+        self.steps_that_move = self.ghosts_that_change = 0
         self.nodes: Interner[tuple[int, Value]] = Interner()
         self.ghosts: Interner[Value] = Interner()
         self.messages: Interner[Envelope] = Interner()
@@ -62,14 +66,17 @@ class Tables:
         self._step_numbers: dict[tuple[int, Value], int] = {}
         self._scenario = semantics.system.scenario
         self._renamed_notices: dict[tuple[int, Permutation], Value | None] = {}
+        self._allowed: dict[tuple[int, int], bool] = {}
+        self._mail: Mail | None = None
+        self._mail_is_of = (0, 0)
         self._make_columns()
 
     def _make_columns(self) -> None:
         self._input_starts, self._input_counts = Column(fill=kernels.UNKNOWN), Column()
         self._input_steps = Column()
         self._reactions: Array = np.full((16, 16), kernels.UNKNOWN, np.int32)
-        self._places, self._receivers, self.senders = Column(), Column(), Column()
-        self._steps, self._sends = Column(width=6), Column()
+        self.places, self._receivers, self.senders = Column(), Column(), Column()
+        self._steps, self._sends, self._befores = Column(width=6), Column(), Column()
         self._ghost_after = IntegerMap()
         self._renamed_nodes, self._renamed_ghosts = Column(self._renamings), Column(self._renamings)
         self.renamed_messages = Column(self._renamings)
@@ -87,7 +94,7 @@ class Tables:
             self._input_counts.array,
             self._input_steps.array,
             self._reactions,
-            self._places.array,
+            self.places.array,
             self._receivers.array,
             self._steps.array,
             self._sends.array,
@@ -104,7 +111,7 @@ class Tables:
     def node(self, pid: int, state: Value) -> int:
         """Return the number of a process in a state."""
         if (pid, state) not in self.nodes:
-            self._number_orbit(self.nodes, self._renamed_nodes, (pid, state), self._rename_node)
+            self.number_orbit(self.nodes, self._renamed_nodes, (pid, state), self._rename_node)
             self._input_starts.reserve(len(self.nodes))
             self._input_counts.reserve(len(self.nodes))
             self._reserve_reactions()
@@ -113,21 +120,25 @@ class Tables:
     def ghost(self, ghost: Value) -> int:
         """Return the number of a ghost."""
         if ghost not in self.ghosts:
-            self._number_orbit(self.ghosts, self._renamed_ghosts, ghost, self.symmetry.value)
+            self.number_orbit(self.ghosts, self._renamed_ghosts, ghost, self.symmetry.value)
         return self.ghosts.number(ghost)
 
     def message(self, envelope: Envelope) -> int:
         """Return the number of a message under way."""
         if envelope not in self.messages:
             first = len(self.messages)
-            self._number_orbit(self.messages, self.renamed_messages, envelope, self.symmetry.envelope)
+            self.number_orbit(self.messages, self.renamed_messages, envelope, self.symmetry.envelope)
             for to, sender, _ in self.messages.values[first:]:
-                self._places.append(self._messages_to[to])
+                self.places.append(self._messages_to[to])
                 self._messages_to[to] += 1
                 self._receivers.append(to)
                 self.senders.append(sender)
             self._reserve_reactions()
         return self.messages.number(envelope)
+
+    def input_count(self, node: int) -> int:
+        """Return how many inputs a node is known to have."""
+        return int(self._input_counts.array[node])
 
     def renamed_node(self, node: int, renaming: int) -> int:
         """Return the number of a node, renamed."""
@@ -145,17 +156,25 @@ class Tables:
         pid, state = node
         return permutation[pid], self.symmetry.value(state, permutation)
 
-    def _number_orbit(self, interner, column, value, rename) -> None:  # type: ignore[no-untyped-def]
-        """Number a value and all its renamings, and note how they are renamed into each other."""
-        first = len(interner)
-        permutations = self.symmetry.permutations
-        for permutation in permutations:
-            interner.number(rename(value, permutation) if permutation != permutations[0] else value)
-        for renamed in interner.values[first:]:
-            row = [interner.known(rename(renamed, p) if p != permutations[0] else renamed) for p in permutations]
-            if None in row:
-                raise ModelError(f"relabel does not permute: renaming {renamed!r} twice leads to something else")
-            column.append(row)
+    def number_orbit(self, interner, column, value, rename) -> None:  # type: ignore[no-untyped-def]
+        """Number a value and all its renamings, and note how they are renamed into each other.
+
+        Renaming by one permutation and then another is renaming by both at once.
+        """
+        first, permutations = len(interner), self.symmetry.permutations
+        orbit = [interner.number(value)]
+        orbit += [interner.number(rename(value, permutation)) for permutation in permutations[1:]]
+        if len(orbit) > 1:
+            self._verify_relabel(value, rename, interner)
+        chosen = {number: position for position, number in reversed(list(enumerate(orbit)))}
+        for number in range(first, len(interner)):
+            column.append([orbit[product] for product in self.symmetry.products(chosen[number])])
+
+    def _verify_relabel(self, value, rename, interner) -> None:  # type: ignore[no-untyped-def]
+        """Raise ModelError unless renaming a value twice is the same as renaming it once."""
+        first, second = self.symmetry.permutations[1], self.symmetry.permutations[-1]
+        if rename(rename(value, first), second) != rename(value, compose(second, first)):
+            raise ModelError(f"relabel does not permute: renaming {value!r} twice leads to something else")
 
     def _reserve_reactions(self) -> None:
         nodes, places = self._reactions.shape
@@ -173,10 +192,10 @@ class Tables:
     def answer(self, misses: Iterable[tuple[int, int]]) -> None:
         """Answer the questions of compiled code. Raises BrokenStepError if a step breaks a property."""
         answers = {
-            kernels.OPEN: self._open,
-            kernels.REACT: self._react,
-            kernels.OBSERVE: self._observe,
-            kernels.JUDGE: self._judge,
+            OPEN: self._open,
+            REACT: self._react,
+            OBSERVE: self._observe,
+            JUDGE: self._judge,
         }
         for kind, key in misses:
             answers[kind](key)
@@ -197,16 +216,16 @@ class Tables:
         node, message = key >> 32, key & 0xFFFFFFFF
         _, sender, content = self.messages.values[message]
         step = self._step(node, Deliver(sender, content))
-        if step != kernels.DISABLED and self._does_nothing(node, step):
+        if step != kernels.DISABLED and self._does_nothing(step):
             self._judge(step)
             step = kernels.DISABLED
-        self._reactions[node, self._places.array[message]] = step
+        self._reactions[node, self.places.array[message]] = step
 
-    def _does_nothing(self, node: int, step: int) -> bool:
+    def _does_nothing(self, number: int) -> bool:
         """Tell whether a delivery makes no difference: not even the message goes away."""
-        after, notice, _, _, sends, _ = self._steps.array[step]
+        _, before, _, step = self.steps[number]
         stays = self.semantics.system.network is Network.LOSSY_DUPLICATING
-        return bool(stays and after == node and notice < 0 and sends == 0)
+        return stays and step.state == before and not step.sends and self._steps.array[number, kernels.NOTICE] < 0
 
     def _observe(self, key: int) -> None:
         """Show a step to the scenario; with symmetry, its renamings too."""
@@ -218,6 +237,7 @@ class Tables:
             if self._ghost_of(self.symmetry.value(ghost, permutation), renamed) != expected:
                 self.symmetry.refuse(f"the scenario tells process {example.pid} from others after {example.input!r}")
         self._ghost_after.add(key, FORBIDDEN if after is None else self.ghost(after))
+        self.ghosts_that_change += after not in (None, ghost)
 
     def _ghost_of(self, ghost: Value, executed: Executed) -> Value | None:
         assert self._scenario is not None
@@ -231,14 +251,24 @@ class Tables:
         return Executed(pid, before, input, step)
 
     def _judge(self, number: int) -> None:
-        """Judge a step that the scenario allows, and its renamings: a predicate may tell the processes apart."""
+        """Judge a step that the scenario allows, and its renamings: a predicate may tell the processes apart.
+
+        Only now what it leads to gets numbers: where a step that is never allowed would lead is of no interest.
+        """
         executed = self.steps[number]
         renamed = [self._renamed(executed, permutation) for permutation in self.symmetry.step_probes]
         for pid, before, input, step in (executed, *renamed):
             broken = self.monitor.broken_by_step(pid, before, input, step, self.depth)
             if broken is not None:
                 raise BrokenStepError(broken, self.node(executed.pid, executed.before), executed.input)
-        self._steps.array[number, kernels.JUDGED] = True
+        pid, before, _, step = executed
+        sends = [self.message(envelope) for envelope in self.semantics.envelopes(pid, step.sends)]
+        after = self.node(pid, step.state)
+        self.steps_that_move += step.state != before
+        notice = self._steps.array[number, kernels.NOTICE]
+        self._steps.array[number] = (after, notice, True, self._sends.count, len(sends), pid)
+        for message in sends:
+            self._sends.append(message)
 
     def _step(self, node: int, input: Value) -> int:
         """Execute a step, and check that renamed processes do the same; return its number, or DISABLED."""
@@ -249,19 +279,17 @@ class Tables:
             if isinstance(step, Exception):
                 raise BrokenStepError(RAISED, node, input)
             self.symmetry.verify_step(self.semantics, pid, before, input, step)
-            number = kernels.DISABLED if step is None else self._add_step(Executed(pid, before, input, step))
+            number = kernels.DISABLED if step is None else self._add_step(Executed(pid, before, input, step), node)
             self._step_numbers[key] = number
         return self._step_numbers[key]
 
-    def _add_step(self, executed: Executed) -> int:
-        pid, _, _, step = executed
+    def _add_step(self, executed: Executed, node: int) -> int:
         number = len(self.steps)
         self.steps.append(executed)
-        sends = [self.message(envelope) for envelope in self.semantics.envelopes(pid, step.sends)]
+        self._befores.append(node)
+        self.semantics.envelopes(executed.pid, executed.step.sends)
         notice = -1 if self._scenario is None else self._notice_of(number)
-        self._steps.append((self.node(pid, step.state), notice, False, self._sends.count, len(sends), pid))
-        for message in sends:
-            self._sends.append(message)
+        self._steps.append((kernels.UNKNOWN, notice, False, 0, 0, executed.pid))
         return number
 
     def _notice_of(self, number: int) -> int:
@@ -289,3 +317,92 @@ class Tables:
             expected = None if notice < 0 else self._renamed_notices.setdefault((notice, permutation), renamed)
             if renamed != expected:
                 self.symmetry.refuse(f"the scenario tells process {executed.pid} from others after {executed.input!r}")
+
+    def combination(self, row: Array) -> tuple[tuple[Value, ...], Value]:
+        """Return the process states and the ghost of a combination given as a row."""
+        *nodes, ghost = (int(number) for number in row)
+        return tuple(self.nodes.values[node][1] for node in nodes), self.ghosts.values[ghost]
+
+    # What the covering search wants to know of everything that was seen
+
+    @property
+    def most_places(self) -> int:
+        """The greatest number of messages to one process."""
+        return max(self._messages_to)
+
+    def mail(self, words: int) -> Mail:
+        """Return the messages as bits, so many words of them for each receiver."""
+        if self._mail is None or self._mail_is_of != (len(self.messages), words):
+            count, processes = len(self.messages), len(self._messages_to)
+            bits = self._receivers.array[:count] * (words * WORD) + self.places.array[:count]
+            messages = np.full(processes * words * WORD, kernels.UNKNOWN, np.int32)
+            messages[bits] = np.arange(count)
+            self._mail = Mail(bits, messages, self.renamed_messages.array)
+            self._mail_is_of = (count, words)
+        return self._mail
+
+    @property
+    def notices(self) -> int:
+        """How many notices the scenario has taken."""
+        return len(self._notices)
+
+    def known_notice(self, notice: Value) -> int:
+        """Return the number of a notice, -1 if no step has it."""
+        known = self._notices.known(notice)
+        return -1 if known is None else known
+
+    def receiver_of_node(self, node: int) -> int:
+        """Return the pid of a node."""
+        return self.nodes.values[node][0]
+
+    def renamings_of_node(self, node: int) -> Array:
+        """Return the numbers of a node under every renaming."""
+        renamed: Array = self._renamed_nodes.array[node]
+        return renamed
+
+    def messages_by_receiver(self) -> list[Array]:
+        """Return the numbers of the messages to each process."""
+        receivers = self._receivers.array[: len(self.messages)]
+        return [np.flatnonzero(receivers == pid).astype(np.int32) for pid in range(len(self._messages_to))]
+
+    def notices_ever_forbidden(self) -> list[int]:
+        """Return the notices that the scenario did not allow under some ghost."""
+        is_entry = (self._ghost_after.keys >= 0) & (self._ghost_after.values == FORBIDDEN)
+        return [int(notice) for notice in np.unique(self._ghost_after.keys[is_entry] & 0xFFFFFFFF)]
+
+    def allows(self, ghost: int, notice: int) -> bool:
+        """Tell whether the scenario allows under a ghost what it noticed of some step."""
+        key = (ghost, notice)
+        if key not in self._allowed:
+            example = self.steps[self._examples[notice]]
+            self._allowed[key] = self._ghost_of(self.ghosts.values[ghost], example) is not None
+        return self._allowed[key]
+
+    def ghost_changes(self) -> tuple[Array, Array]:
+        """Return pairs of ghosts, as two lists, of which the second was seen to follow the first; renamed ones too."""
+        is_entry = (self._ghost_after.keys >= 0) & (self._ghost_after.values != FORBIDDEN)
+        before, after = self._ghost_after.keys[is_entry] >> 32, self._ghost_after.values[is_entry]
+        renamed = self._renamed_ghosts.array
+        return renamed[before].T.reshape(-1), renamed[after].T.reshape(-1)
+
+    def moves_between_nodes(self, is_limited: Array) -> Iterable[Array]:
+        """Yield, for each renaming, rows (node before, node after, notice) of all steps that were allowed.
+
+        The notice is -1 if it is not among those that `is_limited` marks.
+        """
+        steps, befores = self._steps.array[: len(self.steps)], self._befores.array[: len(self.steps)]
+        chosen = (steps[:, kernels.JUDGED] != 0) & (steps[:, kernels.AFTER] != befores)
+        steps, befores = steps[chosen], befores[chosen]
+        for renaming in range(self._renamings):
+            notices = np.full(1 + len(is_limited), -1, np.int32)
+            for notice in np.flatnonzero(is_limited):
+                notices[1 + notice] = self._renamed_notice(int(notice), renaming)
+            names = self._renamed_nodes.array[:, renaming]
+            columns = (names[befores], names[steps[:, kernels.AFTER]], notices[1 + steps[:, kernels.NOTICE]])
+            yield np.stack(columns, axis=1)
+
+    def _renamed_notice(self, notice: int, renaming: int) -> int:
+        """Return the number of a notice, renamed; -1 if no step has it."""
+        example, permutation = self.steps[self._examples[notice]], self.symmetry.permutations[renaming]
+        renamed = self._noticed(self._renamed(example, permutation)) if renaming else self._notices.values[notice]
+        return -1 if renamed is None else self.known_notice(renamed)

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 Scope = Literal["process", "pair", "cluster", "step"]
 Predicate = Callable[..., bool]
+View = Callable[[Any], Any]
 
 
 class Kind(enum.Enum):
@@ -28,34 +29,77 @@ class Property:
     `over` says what the predicate is given: "process": one process's state; "pair": the states of two
     different processes, in both orders; "cluster": the tuple of all states by pid, and the ghost; "step": a
     process's state before, the input and the Step. `source` says where the property comes from.
+
+    `view` and `ghost_view`, if given, are applied to states and ghost before the predicate sees them: explorers then
+    evaluate it once for each distinct view. `symmetric` says that a predicate over steps does not tell processes apart:
+    it says the same of a step in which they are renamed.
     """
 
     name: str
     kind: Kind
     over: Scope
-    predicate: Predicate
+    judge: Predicate
     source: str = ""
+    view: View | None = None
+    ghost_view: View | None = None
+    symmetric: bool = False
 
     def __post_init__(self) -> None:
         if not self.name.strip() or self.name == RAISED:
             raise ValueError(f"a property cannot be named {self.name!r}: give it a name of its own")
         if self.over not in get_args(Scope):
             raise ValueError(f"property {self.name!r}: over={self.over!r} is none of {', '.join(get_args(Scope))}")
+        if self.over == "step" and (self.view or self.ghost_view):
+            raise ValueError(f"property {self.name!r}: a predicate over steps has no views")
+        if self.over != "step" and self.symmetric:
+            raise ValueError(f'property {self.name!r}: only predicates over="step" can be declared symmetric')
+
+    def predicate(self, *arguments: Any) -> bool:
+        """Tell what the predicate says of states (and ghost), or of a step, as they are: views are applied first."""
+        match self.over, arguments:
+            case "cluster", (states, ghost) if self.view or self.ghost_view:
+                return self.judge(tuple(map(self._seen, states)), self.ghost_view(ghost) if self.ghost_view else ghost)
+            case "process" | "pair", _:
+                return self.judge(*map(self._seen, arguments))
+            case _:
+                return self.judge(*arguments)
+
+    def _seen(self, state: Any) -> Any:
+        return self.view(state) if self.view else state
 
 
-def always(name: str, predicate: Predicate, over: Scope = "process", *, source: str = "") -> Property:
+def always(
+    name: str,
+    predicate: Predicate,
+    over: Scope = "process",
+    *,
+    source: str = "",
+    view: View | None = None,
+    ghost_view: View | None = None,
+) -> Property:
     """Claim that the predicate is true in every reachable state."""
-    return Property(name, Kind.ALWAYS, over, predicate, source)
+    return Property(name, Kind.ALWAYS, over, predicate, source, view, ghost_view)
 
 
-def always_step(name: str, predicate: Callable[[Any, Any, Any], bool], *, source: str = "") -> Property:
+def always_step(
+    name: str, predicate: Callable[[Any, Any, Any], bool], *, source: str = "", symmetric: bool = False
+) -> Property:
     """Claim that predicate(before, input, step) is true of every step that any process executes."""
-    return Property(name, Kind.ALWAYS, "step", predicate, source)
+    return Property(name, Kind.ALWAYS, "step", predicate, source, symmetric=symmetric)
 
 
-def sometimes(name: str, predicate: Predicate, over: Scope = "process", *, source: str = "") -> Property:
+def sometimes(
+    name: str,
+    predicate: Predicate,
+    over: Scope = "process",
+    *,
+    source: str = "",
+    view: View | None = None,
+    ghost_view: View | None = None,
+    symmetric: bool = False,
+) -> Property:
     """Claim that the predicate is true somewhere. If it never is, the verdict is "vacuous", not "holds"."""
-    return Property(name, Kind.SOMETIMES, over, predicate, source)
+    return Property(name, Kind.SOMETIMES, over, predicate, source, view, ghost_view, symmetric)
 
 
 def recoverable(name: str, goal: Predicate, over: Scope = "process", *, source: str = "") -> Property:

@@ -1,0 +1,176 @@
+"""What the delivery of a message would do in a node, executed in advance by the model's own code.
+
+The covering search drops states whose messages can make no difference. For that it must know what a message does in
+nodes where it has not arrived yet, and perhaps never does. Such a delivery is executed, but nothing of what it leads to
+is explored; and whatever a property, a scenario or an exception makes remarkable counts as a difference.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from raftcheck.explore.columns import Array, Column
+from raftcheck.explore.interning import Interner
+from raftcheck.explore.kernels import relevance as kernels
+from raftcheck.explore.kernels.local import UNKNOWN
+from raftcheck.explore.monitor import Monitor
+from raftcheck.explore.semantics import Semantics, with_tuples
+from raftcheck.explore.symmetry import Permutation, Symmetry, inverse
+from raftcheck.explore.tables import Tables
+from raftcheck.model import Deliver, Envelope, NoticingScenario, Step, Value
+
+
+class Effects:
+    """The effects of all messages in all nodes, each computed for one of the node's renamings.
+
+    `executed` counts the deliveries.
+    """
+
+    def __init__(self, semantics: Semantics, symmetry: Symmetry, monitor: Monitor, tables: Tables) -> None:
+        self._semantics, self._symmetry, self._monitor, self._tables = semantics, symmetry, monitor, tables
+        self._scenario = semantics.system.scenario
+        self._numbers_of = {permutation: number for number, permutation in enumerate(symmetry.permutations)}
+        self._table: Array = np.full((16, 16), UNKNOWN, np.int32)
+        self._least: list[int] = []
+        self._row_of: dict[int, int] = {}
+        self._rows, self._to_least, self._from_least = Column(), Column(), Column()
+        self._effects: dict[Value, int] = {}
+        self._is_reply, self._notices = Column(dtype=np.bool_), Column()
+        self._word_starts, self._word_counts, self._words = Column(), Column(), Column()
+        self._word_numbers: Interner[Envelope] = Interner()
+        self._renamed_words = Column(len(symmetry.permutations))
+        self._awaited: list[tuple[int, int]] = []
+        self.executed = 0
+        self._new_effect(is_reply=False)
+
+    def arrays(self) -> kernels.Effects:
+        """Return the tables as compiled code reads them; valid until the next effects are computed."""
+        self._meet_nodes()
+        tables = self._tables
+        return kernels.Effects(
+            self._table,
+            self._rows.array,
+            self._to_least.array,
+            self._from_least.array,
+            self._is_reply.array,
+            self._notices.array,
+            self._word_starts.array,
+            self._word_counts.array,
+            self._words.array,
+            self._renamed_words.array,
+            tables.places.array,
+            tables.renamed_messages.array,
+        )
+
+    def _meet_nodes(self) -> None:
+        """Give each new node the row of the least of its renamings."""
+        symmetry = self._symmetry
+        for node in range(self._rows.count, len(self._tables.nodes)):
+            renamed = self._tables.renamings_of_node(node)
+            to_least = int(np.argmin(renamed))
+            least = int(renamed[to_least])
+            if least not in self._row_of:
+                self._row_of[least] = len(self._least)
+                self._least.append(least)
+            self._rows.append(self._row_of[least])
+            self._to_least.append(to_least)
+            self._from_least.append(self._numbers_of[inverse(symmetry.permutations[to_least])])
+        rows, places = self._table.shape
+        wanted = max(rows, len(self._least)), max(places, self._tables.most_places)
+        if wanted != (rows, places):
+            shape = tuple(old if new <= old else 2 * new for old, new in zip((rows, places), wanted, strict=True))
+            grown = np.full(shape, UNKNOWN, np.int32)
+            grown[:rows, :places] = self._table
+            self._table = grown
+
+    def compute(self, asked: Iterable[int]) -> None:
+        """Execute deliveries, given as row << 32 | message."""
+        for key in asked:
+            row, message = key >> 32, key & 0xFFFFFFFF
+            self._table[row, self._tables.places.array[message]] = self._effect(row, message)
+
+    def look_again(self) -> None:
+        """Forget the effects that counted as a difference only because a witness was still missing."""
+        for row, place in self._awaited:
+            self._table[row, place] = UNKNOWN
+        self._awaited.clear()
+
+    def _effect(self, row: int, message: int) -> int:
+        pid, before = self._tables.nodes.values[self._least[row]]
+        _, sender, content = self._tables.messages.values[message]
+        input = Deliver(sender, content)
+        self.executed += 1
+        step = self._execute(pid, before, input)
+        probes = self._symmetry.step_probes
+        if probes:
+            self._verify(pid, before, input, step, probes[(row + message) % len(probes)])
+        if step is None:
+            return kernels.NOTHING
+        if isinstance(step, Exception) or self._is_remarkable(row, message, input, step):
+            return self._new_effect(is_reply=False)
+        return self._number(pid, before, input, step)
+
+    def _execute(self, pid: int, before: Value, input: Deliver) -> Step | Exception | None:
+        """Execute one delivery; nothing is remembered, for there are too many."""
+        try:
+            return with_tuples(self._semantics.system.processes[pid].step(before, input))
+        except MemoryError:
+            raise
+        except Exception as error:
+            return error
+
+    def _verify(
+        self, pid: int, before: Value, input: Deliver, step: Step | Exception | None, names: Permutation
+    ) -> None:
+        """Raise ModelError unless the renamed process does the same: one renaming in turn, as nothing is explored."""
+        symmetry = self._symmetry
+        renamed = self._execute(names[pid], symmetry.value(before, names), symmetry.value(input, names))  # type: ignore[arg-type]
+        if isinstance(step, Exception) or isinstance(renamed, Exception):
+            is_same = isinstance(step, Exception) and isinstance(renamed, Exception)
+        else:
+            is_same = symmetry.is_renamed(step, names, renamed)
+        if not is_same:
+            symmetry.refuse(f"process {pid} in {before!r} does with {input!r} other than its renamings")
+
+    def _is_remarkable(self, row: int, message: int, input: Deliver, step: Step) -> bool:
+        """Tell whether a property is broken by the step, or a missing witness found, under any name."""
+        pid, before = self._tables.nodes.values[self._least[row]]
+        remarks = self._monitor.remark_on_step(before, input, step, named_alike=True)
+        if self._monitor.steps_tell_names_apart:
+            for names in self._symmetry.step_probes:
+                renamed = tuple(self._symmetry.value(value, names) for value in (before, input))
+                taken = self._execute(names[pid], *renamed)  # type: ignore[arg-type]
+                assert isinstance(taken, Step)
+                remarks |= self._monitor.remark_on_step(*renamed, taken, named_alike=False)
+        if remarks.witness and not remarks.broken:
+            self._awaited.append((row, int(self._tables.places.array[message])))
+        return remarks.witness or remarks.broken
+
+    def _number(self, pid: int, before: Value, input: Deliver, step: Step) -> int:
+        """Return the number of an effect: the same for what leads to the same state, sends and notice."""
+        notice = None
+        if isinstance(self._scenario, NoticingScenario):
+            notice = self._scenario.notice(pid, before, input, step)
+        stays = step.state == before
+        sent = frozenset(self._semantics.envelopes(pid, step.sends))
+        if stays and notice is None and not sent:
+            return kernels.NOTHING
+        key = (None if stays else step.state, sent, notice)
+        if key not in self._effects:
+            known = UNKNOWN if notice is None else self._tables.known_notice(notice)
+            self._effects[key] = self._new_effect(stays and notice is None, known, sent)
+        return self._effects[key]
+
+    def _new_effect(self, is_reply: bool, notice: int = UNKNOWN, sent: frozenset[Envelope] = frozenset()) -> int:
+        words = sorted(map(self._word, sent)) if is_reply else []
+        self._notices.append(notice)
+        self._word_starts.append(self._words.count)
+        self._word_counts.append(len(words))
+        for word in words:
+            self._words.append(word)
+        return self._is_reply.append(is_reply)
+
+    def _word(self, envelope: Envelope) -> int:
+        if envelope not in self._word_numbers:
+            self._tables.number_orbit(self._word_numbers, self._renamed_words, envelope, self._symmetry.envelope)
+        return self._word_numbers.number(envelope)

@@ -1,0 +1,193 @@
+"""Which messages make a difference: what the covering search may leave out of sight.
+
+In most states most messages under way can never matter again: they speak of a term that is over, or repeat what is
+known. States that differ in such messages alone need not be told apart. Whether a message matters to a process depends on
+the nodes that the process may still reach, and that is known only when everything is explored. So the search *guesses*,
+from the steps that it has seen so far, and repeats itself when it has seen more, until it ends having seen nothing that
+the guess did not know. Then the guess was right: had a message mattered that was left out, then in a node that is
+reached by steps that were all taken, and all of these nodes were looked at.
+
+For the nodes to come it counts what the scenario may still allow: after the last crash none will follow. Ghosts that may
+still allow the same notices are a *class*.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from raftcheck.explore.answering import by_kind, questions
+from raftcheck.explore.columns import Array, Column
+from raftcheck.explore.effects import Effects
+from raftcheck.explore.kernels import relevance as kernels
+from raftcheck.explore.kernels.bits import WORD
+from raftcheck.explore.kernels.covering import Closures
+from raftcheck.explore.kernels.local import UNKNOWN
+from raftcheck.explore.tables import Tables
+from raftcheck.model import NoticingScenario, System
+
+MOST_QUESTIONS = 1 << 16
+
+
+class Relevance:
+    """A guess, and what follows from it; `words` is how many words of a network belong to each process."""
+
+    def __init__(self, system: System, tables: Tables, effects: Effects) -> None:
+        scenario = system.scenario
+        self.is_used = scenario is None or isinstance(scenario, NoticingScenario)
+        self._tables, self._effects = tables, effects
+        self._seen = (-1, -1)
+        self._words = 1
+        self.refresh(1)
+
+    def is_stale(self) -> bool:
+        """Tell whether the search has seen steps since the last `refresh`."""
+        return self.is_used and self._seen != (self._tables.steps_that_move, self._tables.ghosts_that_change)
+
+    def refresh(self, words: int) -> None:
+        """Guess anew, from all steps that were seen until now."""
+        tables = self._tables
+        self._seen = (tables.steps_that_move, tables.ghosts_that_change)
+        self._words = words
+        self._effects.look_again()
+        self._messages = tables.messages_by_receiver()
+        possible, classes = possible_notices(tables) if self.is_used else (np.ones((1, 0), np.bool_), np.zeros(0, int))
+        self._graph = graph_of(tables, possible) if self.is_used else None
+        self._ghost_classes = Column()
+        self._ghost_classes.reserve(len(classes))
+        self._ghost_classes.array[: len(classes)] = classes
+        self._entries: Array = np.full((16, len(possible)), UNKNOWN, np.int32)
+        self._kinds: Array = np.full((16, words * WORD), UNKNOWN, np.int32)
+        self._starts = Column(dtype=np.int64)
+        self._downs: Array = np.zeros((64, words), np.uint64)
+        self._used_downs = 0
+
+    def widen(self, words: int) -> None:
+        """Make room for more messages to each process."""
+        kinds = np.full((len(self._kinds), words * WORD), UNKNOWN, np.int32)
+        kinds[:, : self._kinds.shape[1]] = self._kinds
+        downs = np.zeros((len(self._downs), words), np.uint64)
+        downs[:, : self._words] = self._downs
+        self._kinds, self._downs, self._words = kinds, downs, words
+
+    def arrays(self) -> Closures:
+        """Return what follows as compiled code reads it; ghosts that came up later are of class 0: all is possible."""
+        self._ghost_classes.reserve(len(self._tables.ghosts))
+        nodes = len(self._entries)
+        if len(self._tables.nodes) > nodes:
+            grown = np.full((max(2 * nodes, len(self._tables.nodes)), self._entries.shape[1]), UNKNOWN, np.int32)
+            grown[:nodes] = self._entries
+            self._entries = grown
+        return Closures(
+            self._ghost_classes.array, self._entries, self._kinds, self._starts.array, self._downs, self.is_used
+        )
+
+    def answer(self, keys: Sequence[int] | Array, each: Callable[[Sequence[int], Callable[[int], Any]], None]) -> None:
+        """Work out entries, given as node << 32 | class of ghosts; `each` does a task for numbers, on all threads."""
+        self.arrays()
+        makers = [Maker(self._tables, self._messages, len(self._tables.nodes)) for _ in keys[:2]]
+        for first in range(0, len(keys), len(makers)):
+            chosen = [int(key) for key in keys[first : first + len(makers)]]
+            self._know_effects(makers, chosen)
+            arrays = self._effects.arrays()
+            each(range(len(chosen)), lambda n, c=chosen: makers[n].make(c[n], arrays, self._graph, self._words))  # type: ignore[misc]
+            for key, maker in zip(chosen, makers, strict=False):
+                self._add(key, maker)
+
+    def _know_effects(self, makers: "list[Maker]", keys: list[int]) -> None:
+        """Compute all effects that the entries rest on."""
+        for key, maker in zip(keys, makers, strict=False):
+            maker.reach(key, self._graph)
+            asked = questions(MOST_QUESTIONS, 0)
+            while not maker.ask(self._effects.arrays(), asked):
+                for _, about in by_kind([asked]):
+                    self._effects.compute(map(int, about))
+                asked.counts[:] = 0
+
+    def _add(self, key: int, maker: "Maker") -> None:
+        entry = self._starts.append(self._used_downs)
+        if entry >= len(self._kinds):
+            self._kinds = np.concatenate([self._kinds, np.full_like(self._kinds, UNKNOWN)])
+        self._kinds[entry, : len(maker.kinds)] = maker.kinds
+        needed = self._used_downs + len(maker.downs)
+        while needed > len(self._downs):
+            self._downs = np.concatenate([self._downs, np.zeros_like(self._downs)])
+        self._downs[self._used_downs : needed] = maker.downs
+        self._used_downs = needed
+        self._entries[key >> 32, key & 0xFFFFFFFF] = entry
+
+
+class Maker:
+    """Works out one entry at a time; `kinds` and `downs` are those of the last one."""
+
+    def __init__(self, tables: Tables, messages: list[Array], nodes: int) -> None:
+        self._receivers = tables.receiver_of_node
+        self._messages = messages
+        self._is_reached = np.zeros(nodes, np.bool_)
+        self._reached = np.zeros(nodes, np.int32)
+        self._count, self._node = 0, 0
+        self.kinds: Array = np.zeros(0, np.int32)
+        self.downs: Array = np.zeros((0, 1), np.uint64)
+
+    def reach(self, key: int, graph: Any) -> None:
+        """Find all nodes that can be reached from a node."""
+        self._node = key >> 32
+        self._count = int(
+            kernels.reach(self._node, np.int64(key & 0xFFFFFFFF), graph, self._is_reached, self._reached)
+        )
+
+    def _to_node(self) -> Array:
+        return self._messages[self._receivers(self._node)]
+
+    def ask(self, effects: kernels.Effects, asked: Any) -> bool:
+        """Ask for effects that are not known; tell whether all are."""
+        return bool(kernels.ask_effects(self._reached, self._count, self._to_node(), effects, asked))
+
+    def make(self, key: int, effects: kernels.Effects, graph: Any, words: int) -> None:
+        """Work out the entry of the node from which all was reached."""
+        messages, count = self._to_node(), self._count
+        kinds = len(messages)
+        scratch = kernels.Scratch(
+            np.zeros((kinds + 1, count + 1), np.int32),
+            np.full(2 * kinds + 8, UNKNOWN, np.int32),
+            np.zeros(count + 1, np.int32),
+            np.full(words * WORD, UNKNOWN, np.int32),
+            np.zeros((kinds + 2, words), np.uint64),
+        )
+        of_ghost = np.int64(key & 0xFFFFFFFF)
+        found = kernels.classify(self._reached, count, messages, of_ghost, effects, graph, scratch)
+        kernels.compare_kinds(self._reached, count, found, messages, effects, scratch)
+        self.kinds, self.downs = scratch.kinds, scratch.downs[: found + 1].copy()
+
+
+def possible_notices(tables: Tables) -> tuple[Array, Array]:
+    """Return which notices each class of ghosts may still allow, and the class of each ghost.
+
+    A ghost may still allow what some ghost allows that can follow it. Class 0 is for ghosts of which nothing is known.
+    """
+    limited = tables.notices_ever_forbidden()
+    sources, targets = tables.ghost_changes()
+    allowed = np.array([[tables.allows(ghost, n) for n in limited] for ghost in range(len(tables.ghosts))], np.bool_)
+    allowed = allowed.reshape(len(tables.ghosts), len(limited))
+    while len(limited):
+        before = allowed.copy()
+        np.logical_or.at(allowed, sources, before[targets])
+        if (allowed == before).all():
+            break
+    rows, classes = np.unique(allowed, axis=0, return_inverse=True)
+    possible = np.ones((1 + len(rows), tables.notices), np.bool_)
+    possible[1:, limited] = rows
+    return possible, 1 + classes.reshape(-1)
+
+
+def graph_of(tables: Tables, possible: Array) -> kernels.Graph:
+    """Return where each node can go in one step, as far as such steps were taken, under every renaming.
+
+    A notice that the scenario never forbids need not be known.
+    """
+    is_limited = ~possible.all(axis=0)
+    edges = np.unique(np.concatenate(list(tables.moves_between_nodes(is_limited))), axis=0)
+    starts = np.searchsorted(edges[:, 0], np.arange(len(tables.nodes) + 1)).astype(np.int64)
+    return kernels.Graph(
+        starts, np.ascontiguousarray(edges[:, 1]), np.ascontiguousarray(edges[:, 2]), np.ascontiguousarray(possible)
+    )
