@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from raftcheck.explore.answering import enter_all
 from raftcheck.explore.columns import Array, IntegerMap
 from raftcheck.explore.kernels import combinations as kernels
+from raftcheck.explore.kernels.questions import Questions
 from raftcheck.explore.kernels.rows import EMPTY, fill_slots
 from raftcheck.explore.symmetry import Symmetry
 from raftcheck.explore.tables import Tables
@@ -21,7 +23,7 @@ class Combinations:
         self._slots: Array = np.full(1024, EMPTY, np.int32)
         self._ties: Array = np.zeros(256, np.int32)
         self._moves = IntegerMap(np.int64)
-        self._counts = np.zeros(3, np.int64)
+        self._counts = np.zeros(2, np.int64)
         self._scratch = np.zeros((3, width), np.int32)
 
     def __len__(self) -> int:
@@ -57,22 +59,15 @@ class Combinations:
 
     def answer(self, moves: Array) -> None:
         """Compute where moves lead. Raises BrokenStepError if a step breaks a property."""
-        while len(moves):
-            moves = self._enter(moves)
+        enter_all(moves, self._enter, self._answer, self._make_room)
 
-    def _enter(self, moves: Array) -> Array:
-        """Enter where moves lead; answer what some need first, and return these."""
-        questions, unanswered = np.empty((len(moves), 2), np.int64), np.empty(len(moves), np.int64)
-        done = self._counts[2] = 0
-        while done < len(moves):
-            self._make_room()
-            local = self._tables.local()
-            done = kernels.enter_moves(moves, done, local, self.arrays(), questions, unanswered)
-        asked = np.unique(questions[: self._counts[2]], axis=0)
-        self._tables.answer((int(kind), int(about)) for kind, about in asked)
-        return unanswered[: self._counts[2]]
+    def _enter(self, moves: Array, first: int, questions: Questions) -> int:
+        return int(kernels.enter_moves(moves, first, self._tables.local(), self.arrays(), questions))
 
-    def _make_room(self) -> None:
+    def _answer(self, kind: int, about: Array) -> None:
+        self._tables.answer((kind, int(key)) for key in about)
+
+    def _make_room(self, _: int = 0) -> None:
         combinations = len(self)
         if combinations >= len(self._rows):
             self._rows.resize((2 * len(self._rows), self._rows.shape[1]), refcheck=False)

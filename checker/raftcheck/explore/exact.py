@@ -20,13 +20,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from raftcheck.explore.answering import by_kind, questions
 from raftcheck.explore.columns import Array
 from raftcheck.explore.combinations import Combinations
 from raftcheck.explore.kernels import exact as kernels
-from raftcheck.explore.kernels.local import MOVE, MOVE_MESSAGE
+from raftcheck.explore.kernels.questions import CHANGE, MOVE, OPTIONS
 from raftcheck.explore.limits import Limits, Watch
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.network_tables import NetworkTables
+from raftcheck.explore.options import Options
 from raftcheck.explore.result import Counterexample, Event, GlobalState, Progress
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shards import ShardTables
@@ -81,6 +83,8 @@ class ExactSearch:
         self.tables = Tables(self.semantics, self.symmetry, self.monitor)
         self.networks = NetworkTables(system.network, self.tables)
         self.combinations = Combinations(self.symmetry, self.tables)
+        lossy = system.lossy and system.network is not Network.LOSSY_DUPLICATING
+        self.options = Options(lossy, self.tables, self.networks)
         self.tracer = Tracer(self.semantics, self.symmetry, self.tables, self.networks)
         processes = len(system.processes)
         self.shards = [ShardTables(processes) for _ in range(SHARDS)]
@@ -92,7 +96,6 @@ class ExactSearch:
         self.counterexample: Counterexample | None = None
         self._workers = min(workers or available_cores(), CHUNKS)
         self._threads = ThreadPoolExecutor(self._workers)
-        self._lossy = system.lossy and system.network is not Network.LOSSY_DUPLICATING
         self._processes = processes
         self._outputs = [self._new_output(CHUNK * 16) for _ in range(CHUNKS)]
         self._judged = 0
@@ -126,6 +129,7 @@ class ExactSearch:
             first = self.levels[-1]
             self.levels.append([shard.states for shard in self.shards])
             self.depth = len(self.levels) - 2
+            self._each(range(SHARDS), lambda number, first=first: self.shards[number].sort(first[number]))
             self._expand_level(first, self.levels[-1])
             if self.limit is not None or self.counterexample is not None:
                 return
@@ -166,9 +170,9 @@ class ExactSearch:
             self.transitions += sum(int(output.counts[1]) for output in outputs)
             self._absorb(outputs)
             waiting = [
-                Chunk(chunk.shard, output.waiting[: output.counts[3]].copy())
+                Chunk(chunk.shard, output.questions.waiting[: output.questions.counts[1]].copy())
                 for chunk, output in zip(batch, outputs, strict=True)
-                if output.counts[3]
+                if output.questions.counts[1]
             ]
             try:
                 self._answer(outputs)
@@ -180,15 +184,15 @@ class ExactSearch:
 
     def expand(self, batch: list[Chunk]) -> list[kernels.Output]:
         """Return the successors of the states of each chunk."""
-        networks = self.networks.arrays()
-        model = kernels.Model(self.tables.local(), networks, self.combinations.arrays(), self._lossy)
+        networks, options = self.networks.arrays(), self.options.arrays()
+        model = kernels.Model(self.tables.local(), networks, options, self.combinations.arrays())
 
         def expand_chunk(number: int) -> None:
             chunk, output = batch[number], self._outputs[number]
             shard = self.shards[chunk.shard].arrays()
             while True:
                 kernels.expand(shard.states, shard.networks, chunk.states, model, output)
-                if not output.counts[4]:
+                if not output.counts[2]:
                     return
                 output = self._outputs[number] = self._new_output(2 * len(output.rows))
 
@@ -214,11 +218,9 @@ class ExactSearch:
             list(self._threads.map(task, numbers))
 
     def _answer(self, outputs: list[kernels.Output]) -> None:
-        misses = np.concatenate([output.misses[: output.counts[2]] for output in outputs])
-        about = [np.unique(misses[misses[:, 0] == kind, 1]) for kind in range(MOVE + 1)]
-        self.tables.answer((kind, int(key)) for kind in range(MOVE_MESSAGE) for key in about[kind])
-        self.networks.answer(about[MOVE_MESSAGE])
-        self.combinations.answer(about[MOVE])
+        answers = {CHANGE: self.networks.answer, OPTIONS: self.options.answer, MOVE: self.combinations.answer}
+        for kind, about in by_kind([output.questions for output in outputs]):
+            answers[kind](about)
 
     def _new_output(self, rows: int) -> kernels.Output:
         return kernels.Output(
@@ -227,9 +229,8 @@ class ExactSearch:
             np.zeros(rows, np.int32),
             np.zeros(rows, np.int32),
             np.zeros(SHARDS + 1, np.int64),
-            np.zeros((CHUNK * 4, 2), np.int64),
-            np.zeros(CHUNK, np.int64),
-            np.zeros(5, np.int64),
+            questions(CHUNK * 4, CHUNK),
+            np.zeros(3, np.int64),
             np.zeros((5, self._processes), np.int32),
             np.zeros(self._processes + 1, np.int32),
         )

@@ -66,6 +66,10 @@ class NetworkTables:
         self._operations.count = operations
         self._operations.reserve()
 
+    def length(self, inbox: int) -> int:
+        """Return how many messages an inbox holds."""
+        return int(self._lengths[inbox])
+
     def items(self, inbox: int) -> list[int]:
         """Return the messages of an inbox."""
         start = self._starts[inbox]

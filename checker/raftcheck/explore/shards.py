@@ -41,6 +41,10 @@ class ShardTables:
         key = int(self._states[state])
         return *(int(inbox) for inbox in self._networks[key & 0xFFFFFFFF]), key >> 32
 
+    def sort(self, first: int) -> None:
+        """Put the states from the first on in order of combinations: those that are alike are expanded together."""
+        self._states[first : self.states].sort()
+
     def combination_numbers(self) -> Array:
         """Return of all states which combinations they have."""
         return self._states[: self.states] >> 32

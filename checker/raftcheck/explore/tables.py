@@ -16,6 +16,7 @@ import numpy as np
 from raftcheck.explore.columns import Array, Column, IntegerMap
 from raftcheck.explore.interning import Interner
 from raftcheck.explore.kernels import local as kernels
+from raftcheck.explore.kernels.questions import JUDGE, OBSERVE, OPEN, REACT
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.symmetry import Permutation, Symmetry
@@ -129,6 +130,10 @@ class Tables:
             self._reserve_reactions()
         return self.messages.number(envelope)
 
+    def input_count(self, node: int) -> int:
+        """Return how many inputs a node is known to have."""
+        return int(self._input_counts.array[node])
+
     def renamed_node(self, node: int, renaming: int) -> int:
         """Return the number of a node, renamed."""
         return int(self._renamed_nodes.array[node, renaming])
@@ -173,10 +178,10 @@ class Tables:
     def answer(self, misses: Iterable[tuple[int, int]]) -> None:
         """Answer the questions of compiled code. Raises BrokenStepError if a step breaks a property."""
         answers = {
-            kernels.OPEN: self._open,
-            kernels.REACT: self._react,
-            kernels.OBSERVE: self._observe,
-            kernels.JUDGE: self._judge,
+            OPEN: self._open,
+            REACT: self._react,
+            OBSERVE: self._observe,
+            JUDGE: self._judge,
         }
         for kind, key in misses:
             answers[kind](key)

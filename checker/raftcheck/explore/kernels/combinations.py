@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from raftcheck.explore.kernels.compiled import kernel, part
-from raftcheck.explore.kernels.local import AFTER, JUDGE, JUDGED, NOTICE, OBSERVE, PROCESS
+from raftcheck.explore.kernels.local import AFTER, JUDGED, NOTICE, PROCESS
+from raftcheck.explore.kernels.questions import JUDGE, OBSERVE, ask, wait
 from raftcheck.explore.kernels.rows import get, put, put_row
 
 FORBIDDEN = -2
@@ -21,7 +22,7 @@ RENAMING_BITS = 16
 
 
 class Combinations(NamedTuple):
-    """All combinations so far. `counts` holds how many there are, how many moves, and how many questions."""
+    """All combinations so far. `counts` holds how many there are, and how many moves."""
 
     rows: np.ndarray  # combination -> nodes by pid, ghost
     slots: np.ndarray
@@ -82,10 +83,10 @@ def enter(local, table, row):
 
 
 @kernel
-def enter_moves(keys, first, local, table, questions, unanswered):
+def enter_moves(keys, first, local, table, questions):
     """Enter where moves lead, from the first on, while there is room; return how many moves are done then.
 
-    Those that need an answer first are written to `unanswered`, and what they need to `questions`.
+    Those that need an answer first wait for it in `questions`.
     """
     counts, row = table.counts, table.scratch[0]
     processes = local.permutations.shape[1]
@@ -102,23 +103,16 @@ def enter_moves(keys, first, local, table, questions, unanswered):
             observed = (np.int64(row[processes]) << 32) | notice
             ghost = get(local.ghost_keys, local.ghost_values, observed)
             if ghost < 0:
-                ask(table, questions, unanswered, OBSERVE, observed, key)
+                ask(questions, OBSERVE, observed)
+                wait(questions, key)
                 continue
             is_allowed = ghost != local.forbidden
             row[processes] = ghost
         if is_allowed and not local.steps[step, JUDGED]:
-            ask(table, questions, unanswered, JUDGE, step, key)
+            ask(questions, JUDGE, step)
+            wait(questions, key)
             continue
         row[local.steps[step, PROCESS]] = local.steps[step, AFTER]
         put(table.keys, table.values, key, enter(local, table, row) if is_allowed else np.int64(FORBIDDEN))
         counts[1] += 1
     return keys.size
-
-
-@part
-def ask(table, questions, unanswered, kind, about, key):
-    """Note a question, and the move that waits for its answer."""
-    number = table.counts[2]
-    questions[number, 0], questions[number, 1] = kind, about
-    unanswered[number] = key
-    table.counts[2] = number + 1

@@ -18,18 +18,10 @@ from raftcheck.explore.kernels.combinations import (
     rename_combination,
 )
 from raftcheck.explore.kernels.compiled import kernel, part
-from raftcheck.explore.kernels.inboxes import ADD, REMOVE, RENAME, SET, Inboxes, deliverable, operation
-from raftcheck.explore.kernels.local import (
-    DISABLED,
-    FIRST_SEND,
-    MOVE,
-    MOVE_MESSAGE,
-    OPEN,
-    REACT,
-    SENDS,
-    UNKNOWN,
-    Local,
-)
+from raftcheck.explore.kernels.inboxes import ADD, RENAME, Inboxes, operation
+from raftcheck.explore.kernels.local import FIRST_SEND, SENDS, UNKNOWN, Local
+from raftcheck.explore.kernels.options import COUNT_BITS, LOST, Options
+from raftcheck.explore.kernels.questions import CHANGE, MOVE, OPTIONS, Questions, ask, wait
 from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_of, mixed, same
 
 
@@ -52,8 +44,7 @@ class Output(NamedTuple):
     The network is UNKNOWN unless it is that of the state before. A row belongs to the shard that the hash of its
     network names; `order[starts[s] : starts[s + 1]]` are the rows of shard s.
 
-    `misses` are questions that the tables cannot answer yet, as (kind, key); states that have to wait for the
-    answers are in `waiting`. `counts`: rows, transitions, misses, waiting, whether there was too little room.
+    States about which there are questions wait. `counts`: rows, transitions, whether there was too little room.
     """
 
     rows: np.ndarray
@@ -61,8 +52,7 @@ class Output(NamedTuple):
     sources: np.ndarray  # which state of those expanded each row comes from
     order: np.ndarray
     starts: np.ndarray
-    misses: np.ndarray
-    waiting: np.ndarray
+    questions: Questions
     counts: np.ndarray
     scratch: np.ndarray  # five lists of inboxes
     combination: np.ndarray  # scratch space
@@ -84,8 +74,8 @@ class Model(NamedTuple):
 
     local: Local
     inboxes: Inboxes
+    options: Options
     combinations: Combinations
-    lossy: bool
 
 
 class Source(NamedTuple):
@@ -96,16 +86,6 @@ class Source(NamedTuple):
     network: int
 
 
-@part
-def miss(output, kind, key):
-    """Note a question; if there is no room for it, the state will ask again."""
-    number = output.counts[2]
-    if number < output.misses.shape[0]:
-        output.misses[number, 0], output.misses[number, 1] = kind, key
-        output.counts[2] = number + 1
-    return False
-
-
 @kernel
 def expand(states, networks, todo, model, output):
     """Write all successors of the states numbered in `todo` (of one shard) to `output`."""
@@ -113,6 +93,7 @@ def expand(states, networks, todo, model, output):
     scratch = output.scratch
     work = Work(scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], output.combination)
     output.counts[:] = 0
+    output.questions.counts[:] = 0
     for position in range(todo.size):
         state = states[todo[position]]
         source = Source(position, state >> 32, state & 0xFFFFFFFF)
@@ -120,14 +101,11 @@ def expand(states, networks, todo, model, output):
         rows, transitions = output.counts[0], output.counts[1]
         known = True
         for pid in range(processes):
-            node = model.combinations.rows[source.combination, pid]
-            known &= take_inputs(node, processes, model, output, work, source)
-            known &= take_messages(pid, node, processes, model, output, work, source)
+            known &= take_options(pid, processes, model, output, work, source)
         if not known:
             output.counts[0], output.counts[1] = rows, transitions
-            output.waiting[output.counts[3]] = todo[position]
-            output.counts[3] += 1
-        if output.counts[4]:
+            wait(output.questions, todo[position])
+        if output.counts[2]:
             return
     sort_by_shard(output)
 
@@ -145,41 +123,22 @@ def write_initial(combination, orbit, output):
 
 
 @part
-def take_inputs(node, processes, model, output, work, source):
-    """Take every input of a process; tell whether all is known."""
-    local = model.local
-    start = local.input_starts[node]
-    if start == UNKNOWN:
-        return miss(output, OPEN, np.int64(node))
-    known = True
-    for position in range(start, start + local.input_counts[node]):
+def take_options(pid, processes, model, output, work, source):
+    """Do all that a process can; tell whether all is known."""
+    options = model.options
+    node = model.combinations.rows[source.combination, pid]
+    key = (np.int64(node) << 32) | work.before[pid]
+    found = get(options.keys, options.values, key)
+    if found == EMPTY:
+        return ask(output.questions, OPTIONS, key)
+    known, first = True, found >> COUNT_BITS
+    for position in range(first, first + (found & ((1 << COUNT_BITS) - 1))):
         copy(work.before, work.after)
-        known &= take(local.input_steps[position], processes, model, output, work, source)
-    return known
-
-
-@part
-def take_messages(pid, node, processes, model, output, work, source):
-    """Deliver, and on a lossy network lose, every message that can be; tell whether all is known."""
-    local, inboxes = model.local, model.inboxes
-    inbox = work.before[pid]
-    known = True
-    for position in range(inboxes.lengths[inbox]):
-        if not deliverable(inboxes, inbox, position):
-            continue
-        message = inboxes.items[inboxes.starts[inbox] + position]
-        step = local.reactions[node, local.places[message]]
-        if step == DISABLED and not model.lossy:
-            continue
-        copy(work.before, work.after)
-        if inboxes.kind != SET and not change_inbox(pid, message, REMOVE, inboxes, output, work.after):
-            known = False
-            continue
-        if model.lossy:
+        work.after[pid] = options.items[position, 1]
+        step = options.items[position, 0]
+        if step == LOST:
             known &= emit(source.combination, 0, processes, model, output, work, source)
-        if step == UNKNOWN:
-            known = miss(output, REACT, (np.int64(node) << 32) | message)
-        elif step != DISABLED:
+        else:
             known &= take(step, processes, model, output, work, source)
     return known
 
@@ -190,7 +149,7 @@ def change_inbox(pid, operand, kind, inboxes, output, row):
     key = operation(row[pid], operand, kind)
     changed = get(inboxes.keys, inboxes.values, key)
     if changed < 0:
-        return miss(output, MOVE_MESSAGE, key)
+        return ask(output.questions, CHANGE, key)
     row[pid] = changed
     return True
 
@@ -202,7 +161,7 @@ def take(step, processes, model, output, work, source):
     key = (source.combination << 32) | step
     move = get(combinations.keys, combinations.values, key)
     if move == EMPTY:
-        return miss(output, MOVE, key)
+        return ask(output.questions, MOVE, key)
     if move == FORBIDDEN:
         return True
     start = local.steps[step, FIRST_SEND]
@@ -225,7 +184,7 @@ def emit(combination, renaming, processes, model, output, work, source):
         return True
     number = output.counts[0]
     if number == output.rows.shape[0]:
-        output.counts[4] = 1
+        output.counts[2] = 1
         return True
     row = output.rows[number]
     ties = model.combinations.ties[combination]
@@ -282,7 +241,7 @@ def rename_network(renaming, processes, model, output, row, renamed):
         key = operation(row[pid], renaming, RENAME)
         inbox = get(model.inboxes.keys, model.inboxes.values, key)
         if inbox < 0:
-            return miss(output, MOVE_MESSAGE, key)
+            return ask(output.questions, CHANGE, key)
         renamed[model.local.permutations[renaming, pid]] = inbox
     return True
 

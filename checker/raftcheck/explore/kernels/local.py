@@ -1,4 +1,4 @@
-"""What each process does, by numbers, as compiled code reads it; and the questions that it asks."""
+"""What each process does, by numbers, as compiled code reads it."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,6 @@ import numpy as np
 
 UNKNOWN, DISABLED = -1, -2
 AFTER, NOTICE, JUDGED, FIRST_SEND, SENDS, PROCESS = range(6)
-
-OPEN, REACT, OBSERVE, JUDGE, MOVE_MESSAGE, MOVE = range(6)
-"""Questions: the inputs of a node; a delivery; the scenario's view of a step; the properties' view of a step; an
-operation on an inbox (`kernels.inboxes`); where a step leads a combination (`kernels.combinations`)."""
 
 
 class Local(NamedTuple):
