@@ -24,7 +24,8 @@ class ShardTables:
         self._state_slots: Array = np.full(512, EMPTY, np.int64)
         self._networks: Array = np.zeros((256, processes), np.int32)
         self._network_slots: Array = np.full(512, EMPTY, np.int32)
-        self._counts = np.zeros(3, np.int64)
+        self._counts = np.zeros(4, np.int64)
+        self._block = np.zeros((kernels.BLOCK, 2), np.int64)
 
     @property
     def states(self) -> int:
@@ -63,7 +64,7 @@ class ShardTables:
 
     def arrays(self) -> kernels.Shard:
         """Return the tables as compiled code uses them."""
-        return kernels.Shard(self._states, self._state_slots, self._networks, self._network_slots, self._counts)
+        return kernels.Shard(self._states, self._state_slots, self._networks, self._network_slots, self._counts, self._block)
 
     def absorb(self, own: int, output: Any, orbit: int) -> None:
         """Keep those rows of an output that belong to this shard, which is number `own`, and are new."""
@@ -75,15 +76,15 @@ class ShardTables:
 
     def _grow(self) -> None:
         states, networks = int(self._counts[0]), int(self._counts[1])
-        if states >= len(self._states):
+        if states + kernels.BLOCK >= len(self._states):
             self._states.resize(int(len(self._states) * GROWTH), refcheck=False)
-        if networks >= len(self._networks):
+        if networks + kernels.BLOCK >= len(self._networks):
             self._networks.resize((int(len(self._networks) * GROWTH), self._networks.shape[1]), refcheck=False)
-        if states >= self._state_slots.size * 7 // 10:
+        if states + kernels.BLOCK >= self._state_slots.size * 7 // 10:
             slots = np.full(int(self._state_slots.size * GROWTH), EMPTY, np.int64)
-            kernels.fill_state_slots(self._states, states, slots)
+            kernels.move_states(self._state_slots, slots)
             self._state_slots = slots
-        if networks >= self._network_slots.size * 7 // 10:
+        if networks + kernels.BLOCK >= self._network_slots.size * 7 // 10:
             slots = np.full(int(self._network_slots.size * GROWTH), EMPTY, np.int32)
             fill_slots(self._networks, slots, networks)
             self._network_slots = slots

@@ -25,6 +25,9 @@ from raftcheck.explore.kernels.questions import CHANGE, MOVE, OPTIONS, Questions
 from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_of, mixed, same
 
 
+BLOCK = 32
+
+
 class Shard(NamedTuple):
     """The states that one shard owns, as keys: combination << 32 | network.
 
@@ -36,6 +39,7 @@ class Shard(NamedTuple):
     networks: np.ndarray  # network -> inboxes by pid
     network_slots: np.ndarray
     counts: np.ndarray
+    block: np.ndarray
 
 
 class Output(NamedTuple):
@@ -322,30 +326,47 @@ def absorb(shard, own, output, first, orbit):
     processes, counts = shard.networks.shape[1], shard.counts
     room = most_rows(shard.states.size, shard.state_slots.size)
     room_for_networks = most_rows(shard.networks.shape[0], shard.network_slots.size)
-    start = output.starts[own]
-    for done in range(start + first, output.starts[own + 1]):
-        if counts[0] >= room or counts[1] >= room_for_networks:
-            return done - start
-        number = output.order[done]
-        row = output.rows[number]
-        network = np.int64(row[processes + 1])
-        if network == UNKNOWN:
-            network = put_network(shard, row, output.hashes[number])
-        key = (np.int64(row[processes]) << 32) | network
-        slot = find_state(shard.state_slots, key)
-        if shard.state_slots[slot] == EMPTY:
-            shard.state_slots[slot] = key
-            shard.states[counts[0]] = key
-            counts[0] += 1
-            counts[2] += orbit // row[processes + 2]
-    return output.starts[own + 1] - start
+    start, end = output.starts[own], output.starts[own + 1]
+    for block in range(start + first, end, BLOCK):
+        stop = min(block + BLOCK, end)
+        if counts[0] + BLOCK > room or counts[1] + BLOCK > room_for_networks:
+            return block - start
+        touched = 0
+        for done in range(block, stop):
+            touched += shard.network_slots[home_of(output.hashes[output.order[done]], shard.network_slots.size)]
+        for done in range(block, stop):
+            number = output.order[done]
+            row = output.rows[number]
+            network = np.int64(row[processes + 1])
+            if network == UNKNOWN:
+                network = put_network(shard, row, output.hashes[number])
+            key = (np.int64(row[processes]) << 32) | network
+            home = home_of_state(key, shard.state_slots.size)
+            shard.block[done - block, 0] = key
+            shard.block[done - block, 1] = home
+            touched += shard.state_slots[home]
+        counts[3] = touched
+        for done in range(block, stop):
+            key, slot = shard.block[done - block, 0], shard.block[done - block, 1]
+            while shard.state_slots[slot] != EMPTY and shard.state_slots[slot] != key:
+                slot += 1
+                if slot == shard.state_slots.size:
+                    slot = 0
+            if shard.state_slots[slot] == EMPTY:
+                shard.state_slots[slot] = key
+                shard.states[counts[0]] = key
+                counts[0] += 1
+                counts[2] += orbit // output.rows[output.order[done], processes + 2]
+    return end - start
 
 
 @kernel
-def fill_state_slots(states, count, slots):
-    """Enter the first `count` states into empty slots."""
-    for number in range(count):
-        slots[find_state(slots, states[number])] = states[number]
+def move_states(old_slots, slots):
+    """Enter all states into larger, empty slots. Homes are in the same order in both, so this goes through memory once."""
+    for position in range(old_slots.size):
+        key = old_slots[position]
+        if key != EMPTY:
+            slots[find_state(slots, key)] = key
 
 
 @kernel
