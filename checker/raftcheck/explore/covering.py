@@ -49,7 +49,8 @@ CHUNK, CHUNKS = 512, 8
 """How many states a thread expands at a time, and how many chunks make a batch."""
 
 FIRST_GUESS_AT = 256
-"""So many kept states make a first guess worth while; after that, each doubling."""
+GUESS_AGAIN = 4
+"""So many kept states make a first guess worth while, and then so many times as many."""
 
 NOWHERE = -1
 
@@ -144,10 +145,10 @@ class CoveringSearch:
         """Explore everything, with a guess that is made anew when much more is known."""
         self.rounds += 1
         self._new_round()
-        is_last = not self._relevance.is_stale()
-        if not is_last:
+        if self._relevance.is_stale():
             self._relevance.refresh(self._words)
-        guess_at = FIRST_GUESS_AT if self.rounds == 1 else 0
+        self._has_guessed_meanwhile = False
+        guess_at = FIRST_GUESS_AT
         with compilation_announced(self.watch):
             self._begin()
         for self.depth in count():
@@ -164,13 +165,19 @@ class CoveringSearch:
                 self._expand_batch(batch)
                 if self.rounds == 1 and self.states >= guess_at and self._relevance.is_stale():
                     self._relevance.refresh(self._words)
-                    guess_at = 2 * self.states
+                    self._has_guessed_meanwhile = True
+                    guess_at = GUESS_AGAIN * self.states
         self.depth -= 1
-        self.visited_all = not self.counterexample and not self._has_learned()
+        self.visited_all = not self.counterexample and self._is_settled()
 
-    def _has_learned(self) -> bool:
-        """Tell whether this round rested on a guess that was made before everything was seen."""
-        return self._relevance.is_used and (self.rounds == 1 or self._relevance.is_stale())
+    def _is_settled(self) -> bool:
+        """Tell whether the guess that this round rested on was right, given all that was seen.
+
+        A round that has guessed anew in its course rested on several guesses, of which the first were wrong.
+        """
+        if self._has_guessed_meanwhile:
+            return False
+        return not self._relevance.is_stale() or self._relevance.settle(self._threads.each)
 
     def _begin(self) -> None:
         """Reach the initial state."""
@@ -262,28 +269,30 @@ class CoveringSearch:
 
     def _absorb(self, outputs: list[kernels.Output]) -> None:
         """Let each shard keep what is new and its own, in the order of the outputs; then judge new combinations."""
-        for number in range(len(outputs)):
-            rows = int(self._outputs[number].counts[0])
-            shards = self._outputs[number].combinations[:rows] % SHARDS
-            todo = [np.flatnonzero(shards == shard) for shard in range(SHARDS)]
-            while any(map(len, todo)) and not self.counterexample:
-                todo = self._absorb_rows(number, todo)
+        todo = [[np.zeros(0, np.int64)] * len(outputs) for _ in range(SHARDS)]
+        for number, output in enumerate(outputs):
+            shards = output.combinations[: output.counts[0]] % SHARDS
+            for shard in range(SHARDS):
+                todo[shard][number] = np.flatnonzero(shards == shard)
+        while any(len(rows) for own in todo for rows in own) and not self.counterexample:
+            todo = self._absorb_rows(outputs, todo)
         if not self.counterexample:
             self._judge_new()
 
-    def _absorb_rows(self, number: int, todo: list[Array]) -> list[Array]:
-        """Absorb some rows of an output; return for each shard those that waited for answers, which are there now."""
-        asked = [questions(4 * len(rows) + 64, len(rows)) for rows in todo]
+    def _absorb_rows(self, outputs: list[kernels.Output], todo: list[list[Array]]) -> list[list[Array]]:
+        """Absorb rows, given by shard and output; return those that waited for answers, which are there now."""
+        asked = [[questions(4 * len(rows) + 16, len(rows)) for rows in own] for own in todo]
         model = self._model()
-        output = self._outputs[number]
-        own = [shard for shard in range(SHARDS) if len(todo[shard])]
-        self._threads.each(
-            range(len(own)),
-            lambda n: self._shards[own[n]].absorb(todo[own[n]], output, model, asked[own[n]]),
-        )
-        waiting = [each.waiting[: each.counts[1]].copy() for each in asked]
-        rows = [int(row) for shard in waiting for row in shard]
-        self._answer(asked, lambda: (self._row_place(number, row) for row in rows))
+        outputs = self._outputs[: len(outputs)]  # networks may have become wider
+
+        def absorb_own(shard: int) -> None:
+            for output, rows, questions in zip(outputs, todo[shard], asked[shard], strict=True):
+                self._shards[shard].absorb(rows, output, model, questions)
+
+        self._threads.each(range(SHARDS), absorb_own)
+        waiting = [[each.waiting[: each.counts[1]].copy() for each in own] for own in asked]
+        rows = ((number, int(row)) for own in waiting for number, rows in enumerate(own) for row in rows)
+        self._answer([each for own in asked for each in own], lambda: (self._row_place(*row) for row in rows))
         return waiting
 
     def _answer(self, asked: list[Questions], waiting: Callable[[], Iterator["Place"]]) -> None:

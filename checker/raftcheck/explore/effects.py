@@ -15,7 +15,7 @@ from raftcheck.explore.kernels import relevance as kernels
 from raftcheck.explore.kernels.local import UNKNOWN
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.semantics import Semantics, with_tuples
-from raftcheck.explore.symmetry import Permutation, Symmetry, inverse
+from raftcheck.explore.symmetry import Symmetry, inverse
 from raftcheck.explore.tables import Tables
 from raftcheck.model import Deliver, Envelope, NoticingScenario, Step, Value
 
@@ -30,6 +30,7 @@ class Effects:
         self._semantics, self._symmetry, self._monitor, self._tables = semantics, symmetry, monitor, tables
         self._scenario = semantics.system.scenario
         self._numbers_of = {permutation: number for number, permutation in enumerate(symmetry.permutations)}
+        self._probes = [self._numbers_of[permutation] for permutation in symmetry.step_probes]
         self._table: Array = np.full((16, 16), UNKNOWN, np.int32)
         self._least: list[int] = []
         self._row_of: dict[int, int] = {}
@@ -96,52 +97,57 @@ class Effects:
         self._awaited.clear()
 
     def _effect(self, row: int, message: int) -> int:
-        pid, before = self._tables.nodes.values[self._least[row]]
-        _, sender, content = self._tables.messages.values[message]
-        input = Deliver(sender, content)
-        self.executed += 1
+        pid, before, input = self._delivery(row, message, 0)
         step = self._execute(pid, before, input)
-        probes = self._symmetry.step_probes
-        if probes:
-            self._verify(pid, before, input, step, probes[(row + message) % len(probes)])
+        self.executed += 1
+        if self._probes:
+            self._verify(row, message, step, self._probes[(row + message) % len(self._probes)])
         if step is None:
             return kernels.NOTHING
-        if isinstance(step, Exception) or self._is_remarkable(row, message, input, step):
+        if isinstance(step, Exception) or self._is_remarkable(row, message, step):
             return self._new_effect(is_reply=False)
         return self._number(pid, before, input, step)
+
+    def _delivery(self, row: int, message: int, renaming: int) -> tuple[int, Value, Deliver]:
+        """Return who gets what in which state, renamed."""
+        pid, before = self._tables.nodes.values[self._tables.renamed_node(self._least[row], renaming)]
+        renamed = int(self._tables.renamed_messages.array[message, renaming])
+        _, sender, content = self._tables.messages.values[renamed]
+        return pid, before, Deliver(sender, content)
 
     def _execute(self, pid: int, before: Value, input: Deliver) -> Step | Exception | None:
         """Execute one delivery; nothing is remembered, for there are too many."""
         try:
-            return with_tuples(self._semantics.system.processes[pid].step(before, input))
+            step = self._semantics.system.processes[pid].step(before, input)
+            return with_tuples(step)
         except MemoryError:
             raise
         except Exception as error:
             return error
 
-    def _verify(
-        self, pid: int, before: Value, input: Deliver, step: Step | Exception | None, names: Permutation
-    ) -> None:
+    def _verify(self, row: int, message: int, step: Step | Exception | None, renaming: int) -> None:
         """Raise ModelError unless the renamed process does the same: one renaming in turn, as nothing is explored."""
-        symmetry = self._symmetry
-        renamed = self._execute(names[pid], symmetry.value(before, names), symmetry.value(input, names))  # type: ignore[arg-type]
+        pid, before, input = self._delivery(row, message, renaming)
+        renamed = self._execute(pid, before, input)
         if isinstance(step, Exception) or isinstance(renamed, Exception):
             is_same = isinstance(step, Exception) and isinstance(renamed, Exception)
+        elif step is not None and renamed is not None and does_nothing(renamed, before):
+            is_same = does_nothing(step, self._delivery(row, message, 0)[1])
         else:
-            is_same = symmetry.is_renamed(step, names, renamed)
+            is_same = self._symmetry.is_renamed(step, self._symmetry.permutations[renaming], renamed)
         if not is_same:
-            symmetry.refuse(f"process {pid} in {before!r} does with {input!r} other than its renamings")
+            self._symmetry.refuse(f"process {pid} in {before!r} does with {input!r} other than its renamings")
 
-    def _is_remarkable(self, row: int, message: int, input: Deliver, step: Step) -> bool:
+    def _is_remarkable(self, row: int, message: int, step: Step) -> bool:
         """Tell whether a property is broken by the step, or a missing witness found, under any name."""
-        pid, before = self._tables.nodes.values[self._least[row]]
+        _, before, input = self._delivery(row, message, 0)
         remarks = self._monitor.remark_on_step(before, input, step, named_alike=True)
         if self._monitor.steps_tell_names_apart:
-            for names in self._symmetry.step_probes:
-                renamed = tuple(self._symmetry.value(value, names) for value in (before, input))
-                taken = self._execute(names[pid], *renamed)  # type: ignore[arg-type]
+            for renaming in self._probes:
+                pid, before, input = self._delivery(row, message, renaming)
+                taken = self._execute(pid, before, input)
                 assert isinstance(taken, Step)
-                remarks |= self._monitor.remark_on_step(*renamed, taken, named_alike=False)
+                remarks |= self._monitor.remark_on_step(before, input, taken, named_alike=False)
         if remarks.witness and not remarks.broken:
             self._awaited.append((row, int(self._tables.places.array[message])))
         return remarks.witness or remarks.broken
@@ -174,3 +180,8 @@ class Effects:
         if envelope not in self._word_numbers:
             self._tables.number_orbit(self._word_numbers, self._renamed_words, envelope, self._symmetry.envelope)
         return self._word_numbers.number(envelope)
+
+
+def does_nothing(step: Step, before: Value) -> bool:
+    """Tell whether a step leaves the state as it is and sends nothing."""
+    return not step.sends and step.state == before

@@ -26,6 +26,9 @@ from raftcheck.explore.kernels.local import UNKNOWN
 from raftcheck.explore.tables import Tables
 from raftcheck.model import NoticingScenario, System
 
+Each = Callable[[Sequence[int], Callable[[int], Any]], None]
+"""Does a task for each number, on all threads."""
+
 MOST_QUESTIONS = 1 << 16
 
 
@@ -53,6 +56,7 @@ class Relevance:
         self._messages = tables.messages_by_receiver()
         possible, classes = possible_notices(tables) if self.is_used else (np.ones((1, 0), np.bool_), np.zeros(0, int))
         self._graph = graph_of(tables, possible) if self.is_used else None
+        self._classes = classes
         self._ghost_classes = Column()
         self._ghost_classes.reserve(len(classes))
         self._ghost_classes.array[: len(classes)] = classes
@@ -61,6 +65,32 @@ class Relevance:
         self._starts = Column(dtype=np.int64)
         self._downs: Array = np.zeros((64, words), np.uint64)
         self._used_downs = 0
+
+    def settle(self, each: Each) -> bool:
+        """Guess anew, from all steps that were seen; tell whether all still follows that followed from the last guess.
+
+        That is so if no message makes a difference now that made none: what the search left out of sight stays there.
+        """
+        before = self._kinds, self._downs, self._starts.array, self._ghost_classes.array
+        nodes, classes = np.nonzero(self._entries != UNKNOWN)
+        entries = self._entries[nodes, classes]
+        known = len(self._classes)
+        self.refresh(self._words)
+        successors = [np.unique(self._classes[:known][before[3][:known] == old]) for old in range(classes.max() + 1)]
+        if any(len(successors[old]) > 1 for old in classes if old):
+            return False
+        new = np.array([int(successors[old][0]) if old else 0 for old in range(len(successors))])[classes]
+        self.answer((nodes << 32) | new, each)
+        now = self._entries[nodes, new]
+        return all(self._still_follows(before, old, entry) for old, entry in zip(entries, now, strict=True))
+
+    def _still_follows(self, before: tuple[Array, Array, Array, Array], old: int, entry: int) -> bool:
+        """Tell whether all messages that made no difference, beside each message, still make none."""
+        kinds, downs, starts, _ = before
+        places = np.flatnonzero(kinds[old] != UNKNOWN)
+        was = downs[starts[old] + np.append(1 + kinds[old, places], 0)]
+        now = self._downs[self._starts.array[entry] + np.append(1 + self._kinds[entry, places], 0)]
+        return not (was & ~now).any()
 
     def widen(self, words: int) -> None:
         """Make room for more messages to each process."""
@@ -82,8 +112,8 @@ class Relevance:
             self._ghost_classes.array, self._entries, self._kinds, self._starts.array, self._downs, self.is_used
         )
 
-    def answer(self, keys: Sequence[int] | Array, each: Callable[[Sequence[int], Callable[[int], Any]], None]) -> None:
-        """Work out entries, given as node << 32 | class of ghosts; `each` does a task for numbers, on all threads."""
+    def answer(self, keys: Sequence[int] | Array, each: Each) -> None:
+        """Work out entries, given as node << 32 | class of ghosts."""
         self.arrays()
         makers = [Maker(self._tables, self._messages, len(self._tables.nodes)) for _ in keys[:2]]
         for first in range(0, len(keys), len(makers)):
@@ -132,9 +162,7 @@ class Maker:
     def reach(self, key: int, graph: Any) -> None:
         """Find all nodes that can be reached from a node."""
         self._node = key >> 32
-        self._count = int(
-            kernels.reach(self._node, np.int64(key & 0xFFFFFFFF), graph, self._is_reached, self._reached)
-        )
+        self._count = int(kernels.reach(self._node, np.int64(key & 0xFFFFFFFF), graph, self._is_reached, self._reached))
 
     def _to_node(self) -> Array:
         return self._messages[self._receivers(self._node)]

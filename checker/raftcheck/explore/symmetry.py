@@ -4,7 +4,6 @@ from itertools import combinations, permutations
 from typing import NoReturn
 
 from raftcheck.explore.networks import OPERATIONS, Contents, Operations
-from raftcheck.explore.semantics import Semantics
 from raftcheck.model import Deliver, Envelope, ModelError, Send, Step, System, Value
 
 Permutation = tuple[int, ...]
@@ -99,20 +98,12 @@ class Symmetry:
             if renamed != {self.value(input, permutation) for input in inputs}:
                 raise ModelError(f"process {pid} in {local!r} has other inputs than its renamings; {REMEDY}")
 
-    def verify_step(self, semantics: Semantics, pid: int, before: Value, input: Value, step: Step | None) -> None:
-        """Raise ModelError unless renamed processes do, renamed, what this one did."""
-        for permutation in self.step_probes:
-            given = self.value(input, permutation)
-            renamed = semantics.step(permutation[pid], self.value(before, permutation), given)
-            if isinstance(renamed, Exception) or not self.is_renamed(step, permutation, renamed):
-                self.refuse(f"process {pid} in {before!r} does with {input!r} other than its renamings")
-
     def refuse(self, text: str) -> NoReturn:
         """Raise ModelError: the processes are not interchangeable."""
         raise ModelError(f"{text}; {REMEDY}")
 
     def is_renamed(self, step: Step | None, permutation: Permutation, renamed: Step | None) -> bool:
-        """Tell whether a step is another one, renamed, as far as it counts on the network."""
+        """Tell whether the second step is the first one, renamed, as far as it counts on the network."""
         return _comparable(self._step(step, permutation), self._network) == _comparable(renamed, self._network)
 
     def _step(self, step: Step | None, permutation: Permutation) -> Step | None:

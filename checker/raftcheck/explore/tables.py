@@ -9,7 +9,7 @@ an error.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from raftcheck.explore.kernels.covering import Mail
 from raftcheck.explore.kernels.questions import JUDGE, OBSERVE, OPEN, REACT
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.semantics import Semantics
-from raftcheck.explore.symmetry import Permutation, Symmetry, compose
+from raftcheck.explore.symmetry import Symmetry, compose
 from raftcheck.model import Deliver, Envelope, ModelError, Network, NoticingScenario, Step, Value
 from raftcheck.model.properties import RAISED
 
@@ -65,7 +65,10 @@ class Tables:
         self._renamings = len(symmetry.permutations)
         self._step_numbers: dict[tuple[int, Value], int] = {}
         self._scenario = semantics.system.scenario
-        self._renamed_notices: dict[tuple[int, Permutation], Value | None] = {}
+        self._named: list[list[Executed]] = []
+        self._noticed: dict[int, list[Value | None]] = {}
+        numbers = {permutation: number for number, permutation in enumerate(symmetry.permutations)}
+        self._probes = [numbers[permutation] for permutation in symmetry.step_probes]
         self._allowed: dict[tuple[int, int], bool] = {}
         self._mail: Mail | None = None
         self._mail_is_of = (0, 0)
@@ -229,26 +232,26 @@ class Tables:
 
     def _observe(self, key: int) -> None:
         """Show a step to the scenario; with symmetry, its renamings too."""
-        ghost, example = self.ghosts.values[key >> 32], self.steps[self._examples[key & 0xFFFFFFFF]]
-        after = self._ghost_of(ghost, example)
-        for permutation in self.symmetry.step_probes:
-            renamed = self._renamed(example, permutation)
-            expected = None if after is None else self.symmetry.value(after, permutation)
-            if self._ghost_of(self.symmetry.value(ghost, permutation), renamed) != expected:
-                self.symmetry.refuse(f"the scenario tells process {example.pid} from others after {example.input!r}")
+        ghost, example = key >> 32, self._examples[key & 0xFFFFFFFF]
+        after = self._ghost_of(self.ghosts.values[ghost], example, 0)
+        for probe, renaming in enumerate(self._probes, 1):
+            renamed = self.ghosts.values[int(self._renamed_ghosts.array[ghost, renaming])]
+            expected = None if after is None else self.symmetry.value(after, self.symmetry.permutations[renaming])
+            if self._ghost_of(renamed, example, probe) != expected:
+                self._refuse_scenario(self.steps[example])
         self._ghost_after.add(key, FORBIDDEN if after is None else self.ghost(after))
-        self.ghosts_that_change += after not in (None, ghost)
+        self.ghosts_that_change += after not in (None, self.ghosts.values[ghost])
 
-    def _ghost_of(self, ghost: Value, executed: Executed) -> Value | None:
+    def _ghost_of(self, ghost: Value, number: int, probe: int) -> Value | None:
+        """Return the ghost after a step as it is (probe 0) or under one of the probes."""
         assert self._scenario is not None
-        return self._scenario.observe(ghost, *executed)
+        if isinstance(self._scenario, NoticingScenario):
+            notice = self._noticed[number][probe]
+            return ghost if notice is None else self._scenario.update(ghost, notice)
+        return self._scenario.observe(ghost, *self._named[number][probe])
 
-    def _renamed(self, executed: Executed, permutation: Permutation) -> Executed:
-        pid = permutation[executed.pid]
-        before, input = (self.symmetry.value(value, permutation) for value in (executed.before, executed.input))
-        step = self.semantics.step(pid, before, input)
-        assert isinstance(step, Step)
-        return Executed(pid, before, input, step)
+    def _refuse_scenario(self, executed: Executed) -> NoReturn:
+        self.symmetry.refuse(f"the scenario tells process {executed.pid} from others after {executed.input!r}")
 
     def _judge(self, number: int) -> None:
         """Judge a step that the scenario allows, and its renamings: a predicate may tell the processes apart.
@@ -256,8 +259,7 @@ class Tables:
         Only now what it leads to gets numbers: where a step that is never allowed would lead is of no interest.
         """
         executed = self.steps[number]
-        renamed = [self._renamed(executed, permutation) for permutation in self.symmetry.step_probes]
-        for pid, before, input, step in (executed, *renamed):
+        for pid, before, input, step in self._named[number]:
             broken = self.monitor.broken_by_step(pid, before, input, step, self.depth)
             if broken is not None:
                 raise BrokenStepError(broken, self.node(executed.pid, executed.before), executed.input)
@@ -278,45 +280,54 @@ class Tables:
             step = self.semantics.step(pid, before, input)
             if isinstance(step, Exception):
                 raise BrokenStepError(RAISED, node, input)
-            self.symmetry.verify_step(self.semantics, pid, before, input, step)
-            number = kernels.DISABLED if step is None else self._add_step(Executed(pid, before, input, step), node)
-            self._step_numbers[key] = number
+            named = [self._renamed(node, input, step, renaming) for renaming in self._probes]
+            self._step_numbers[key] = (
+                kernels.DISABLED if step is None else self._add_step(node, [Executed(pid, before, input, step), *named])
+            )
         return self._step_numbers[key]
 
-    def _add_step(self, executed: Executed, node: int) -> int:
+    def _renamed(self, node: int, input: Value, step: Step | None, renaming: int) -> Executed:
+        """Execute a step under other names. Raises ModelError unless that is, renamed, what was done."""
+        names = self.symmetry.permutations[renaming]
+        pid, before = self.nodes.values[self.renamed_node(node, renaming)]
+        given = self.symmetry.value(input, names)
+        renamed = self.semantics.step(pid, before, given)
+        if isinstance(renamed, Exception) or not self.symmetry.is_renamed(step, names, renamed):
+            self.symmetry.refuse(
+                f"process {names.index(pid)} in {self.nodes.values[node][1]!r} does with {input!r} other than its renamings"
+            )
+        return Executed(pid, before, given, renamed)  # type: ignore[arg-type]
+
+    def _add_step(self, node: int, named: list[Executed]) -> int:
+        """Number a step, given with its renamings under all probes."""
         number = len(self.steps)
-        self.steps.append(executed)
+        self.steps.append(named[0])
+        self._named.append(named)
         self._befores.append(node)
-        self.semantics.envelopes(executed.pid, executed.step.sends)
+        for executed in named:
+            self.semantics.envelopes(executed.pid, executed.step.sends)
         notice = -1 if self._scenario is None else self._notice_of(number)
-        self._steps.append((kernels.UNKNOWN, notice, False, 0, 0, executed.pid))
+        self._steps.append((kernels.UNKNOWN, notice, False, 0, 0, named[0].pid))
         return number
 
     def _notice_of(self, number: int) -> int:
         """Return the number of what the scenario notices of a step, -1 if nothing.
 
-        A scenario that does not say what it notices is taken to notice each step for itself.
+        A scenario that does not say what it notices is taken to notice each step for itself. Steps that are noticed
+        alike must be so when renamed, too: only one of them is shown to the scenario.
         """
-        executed = self.steps[number]
-        value = self._noticed(executed) if isinstance(self._scenario, NoticingScenario) else number
-        notice = -1 if value is None else self._notices.number(value)
+        if not isinstance(self._scenario, NoticingScenario):
+            self._examples.append(number)
+            return self._notices.number(number)
+        noticed = [self._scenario.notice(*executed) for executed in self._named[number]]
+        notice = -1 if noticed[0] is None else self._notices.number(noticed[0])
         if notice == len(self._examples):
             self._examples.append(number)
-        if isinstance(self._scenario, NoticingScenario):
-            self._verify_notice(executed, notice)
+            self._noticed[number] = noticed
+        expected = [None] * len(noticed) if notice < 0 else self._noticed[self._examples[notice]]
+        if noticed != expected:
+            self._refuse_scenario(self.steps[number])
         return notice
-
-    def _noticed(self, executed: Executed) -> Value | None:
-        assert isinstance(self._scenario, NoticingScenario)
-        return self._scenario.notice(*executed)
-
-    def _verify_notice(self, executed: Executed, notice: int) -> None:
-        """Check that steps noticed alike are so when renamed, too: only one of them is shown to the scenario."""
-        for permutation in self.symmetry.step_probes:
-            renamed = self._noticed(self._renamed(executed, permutation))
-            expected = None if notice < 0 else self._renamed_notices.setdefault((notice, permutation), renamed)
-            if renamed != expected:
-                self.symmetry.refuse(f"the scenario tells process {executed.pid} from others after {executed.input!r}")
 
     def combination(self, row: Array) -> tuple[tuple[Value, ...], Value]:
         """Return the process states and the ghost of a combination given as a row."""
@@ -374,8 +385,7 @@ class Tables:
         """Tell whether the scenario allows under a ghost what it noticed of some step."""
         key = (ghost, notice)
         if key not in self._allowed:
-            example = self.steps[self._examples[notice]]
-            self._allowed[key] = self._ghost_of(self.ghosts.values[ghost], example) is not None
+            self._allowed[key] = self._ghost_of(self.ghosts.values[ghost], self._examples[notice], 0) is not None
         return self._allowed[key]
 
     def ghost_changes(self) -> tuple[Array, Array]:
@@ -402,7 +412,11 @@ class Tables:
             yield np.stack(columns, axis=1)
 
     def _renamed_notice(self, notice: int, renaming: int) -> int:
-        """Return the number of a notice, renamed; -1 if no step has it."""
-        example, permutation = self.steps[self._examples[notice]], self.symmetry.permutations[renaming]
-        renamed = self._noticed(self._renamed(example, permutation)) if renaming else self._notices.values[notice]
-        return -1 if renamed is None else self.known_notice(renamed)
+        """Return the number of a notice, renamed; -1 if that was not seen."""
+        if renaming == 0:
+            return notice
+        assert isinstance(self._scenario, NoticingScenario)
+        example = self._examples[notice]
+        _, _, input, step = self.steps[example]
+        renamed = self._renamed(int(self._befores.array[example]), input, step, renaming)
+        return self.known_notice(self._scenario.notice(*renamed))

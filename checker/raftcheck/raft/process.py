@@ -80,6 +80,8 @@ class RaftProcess:
         server, outputs = raft_step(self.cluster, node.server, input)
         if node.crash_after is not None:
             return self._torn_step(node, server, outputs)
+        if server is node.server and not outputs:
+            return Step(node)
         return Step(Node(server, disk_after(node.disk, outputs)), sends_of(outputs), outputs)
 
     def _torn_step(self, node: Node, server: ServerState, outputs: tuple[core.Output, ...]) -> Step | None:

@@ -1,21 +1,23 @@
 """What is checked of Raft, by the paper's names; and the witnesses that show that the check is not vacuous."""
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import NamedTuple
 
-from raftcheck.model import Deliver, Network, Property, Step, always, always_step, sometimes
+from raftcheck.model import Deliver, Network, Property, Scope, Step, always, always_step, sometimes
+from raftcheck.model.properties import Predicate, View
 from raftcheck.raft.bounds import Bounds
-from raftcheck.raft.history import History
+from raftcheck.raft.history import Committed, History, Read
 from raftcheck.raft.process import Crash, CrashWithin, ModelInput, Node
 from raftimpl.invariants import INVARIANTS, one_vote_a_term, terms_never_go_back
-from raftimpl.log import last_index, last_term
+from raftimpl.log import Log, last_index, last_term
 from raftimpl.messages import AppendEntries, ForwardedRequest, RequestVote
 from raftimpl.state import Role, ServerState, durable
 from raftimpl.step import HeartbeatTimeout, ReadReady
 from raftimpl.step import Step as CoreStep
 from raftspec.quorum import majority
 
-Nodes = tuple[Node, ...]
+Nothing = tuple[None, ...]
 
 
 def is_leader(node: Node) -> bool:
@@ -23,69 +25,94 @@ def is_leader(node: Node) -> bool:
     return node.server.role is Role.LEADER
 
 
+# What the predicates look at: each is told once for each distinct view, not once for each combination of states
+
+
+def log_of(node: Node) -> Log:
+    """Return the server's log."""
+    return node.server.log
+
+
+def log_on_disk(node: Node) -> Log:
+    """Return the log on the server's disk."""
+    return node.disk.log
+
+
+def applied(node: Node) -> Log:
+    """Return the entries that the server has applied."""
+    return node.server.log[: node.server.commit_index]
+
+
+def leadership(node: Node) -> tuple[int, Log] | None:
+    """Return a leader's term and log, None for other servers."""
+    return (node.server.current_term, node.server.log) if is_leader(node) else None
+
+
+def nothing(_: Node) -> None:
+    """Return nothing: the predicate looks at the history alone."""
+
+
+def entries_committed(history: History) -> Log:
+    """Return the entries that were ever committed."""
+    return tuple(committed.entry for committed in history.committed)
+
+
 # Safety: the five properties of the paper's Figure 3
 
 
-def election_safety(_: Nodes, history: History) -> bool:
+def election_safety(_: Nothing, elected: tuple[tuple[int, int], ...]) -> bool:
     """At most one leader can be elected in a given term."""
-    terms = [term for term, _ in history.elected]
+    terms = [term for term, _ in elected]
     return len(set(terms)) == len(terms)
 
 
-def log_matching(a: Node, b: Node) -> bool:
+def log_matching(a: Log, b: Log) -> bool:
     """Logs that have an entry with the same index and term are the same up to that index."""
-    pairs = list(zip(a.server.log, b.server.log, strict=False))
+    pairs = list(zip(a, b, strict=False))
     same_term = [index for index, (x, y) in enumerate(pairs, 1) if x.term == y.term]
     return all(x == y for x, y in pairs[: max(same_term, default=0)])
 
 
-def leader_completeness(nodes: Nodes, history: History) -> bool:
+def leader_completeness(leaders: tuple[tuple[int, Log] | None, ...], committed: tuple[Committed, ...]) -> bool:
     """An entry committed in a term is in the logs of the leaders of that and all higher terms."""
     return all(
-        node.server.log[index : index + 1] == (committed.entry,)
-        for node in nodes
-        if is_leader(node)
-        for index, committed in enumerate(history.committed)
-        if node.server.current_term >= committed.term
+        log[index : index + 1] == (known.entry,)
+        for term, log in filter(None, leaders)
+        for index, known in enumerate(committed)
+        if term >= known.term
     )
 
 
-def state_machine_safety(nodes: Nodes, history: History) -> bool:
+def state_machine_safety(applied: tuple[Log, ...], committed: Log) -> bool:
     """If any server has ever applied an entry at an index, none applies another entry there."""
-    entries = tuple(committed.entry for committed in history.committed)
-    return all(applied(node) == entries[: len(applied(node))] for node in nodes)
+    return all(log == committed[: len(log)] for log in applied)
 
 
 # What users rely on
 
 
-def applied_entries_are_a_common_prefix(a: Node, b: Node) -> bool:
+def applied_entries_are_a_common_prefix(a: Log, b: Log) -> bool:
     """Of what two servers have applied, one is a prefix of the other: every server holds the same copy."""
-    shorter = min(len(applied(a)), len(applied(b)))
-    return applied(a)[:shorter] == applied(b)[:shorter]
+    shorter = min(len(a), len(b))
+    return a[:shorter] == b[:shorter]
 
 
-def acknowledged_writes_are_never_lost(nodes: Nodes, history: History) -> bool:
+def acknowledged_writes_are_never_lost(disks: tuple[Log, ...], committed: Log) -> bool:
     """An entry that was ever applied is on the disks of a majority, so that no minority can lose it."""
     return all(
-        sum(node.disk.log[index : index + 1] == (committed.entry,) for node in nodes) >= majority(len(nodes))
-        for index, committed in enumerate(history.committed)
+        sum(log[index : index + 1] == (entry,) for log in disks) >= majority(len(disks))
+        for index, entry in enumerate(committed)
     )
 
 
-def linearizable_reads(_: Nodes, history: History) -> bool:
+def linearizable_reads(_: Nothing, reads: tuple[Read, ...]) -> bool:
     """A linearizable read sees every write that was acknowledged before it began."""
-    return all(read.answered_from is None or read.answered_from >= read.committed_before for read in history.reads)
+    return all(read.answered_from is None or read.answered_from >= read.committed_before for read in reads)
 
 
 def disk_holds_durable_state(node: Node) -> bool:
     """Term, vote and log are on disk as soon as a step is done."""
     return node.disk == durable(node.server)
-
-
-def applied(node: Node) -> tuple[object, ...]:
-    """Return the entries that the server has applied."""
-    return node.server.log[: node.server.commit_index]
 
 
 # Witnesses
@@ -98,21 +125,19 @@ class Witness(NamedTuple):
     possible: Callable[[Bounds], bool]
 
 
-def committed_everywhere(nodes: Nodes, history: History) -> bool:
+def committed_everywhere(applied: tuple[Log, ...], _: None) -> bool:
     """Every server has applied the same entry."""
-    return all(node.server.commit_index >= 1 for node in nodes)
+    return all(applied)
 
 
-def client_entry_committed_everywhere(nodes: Nodes, history: History) -> bool:
+def client_entry_committed_everywhere(applied: tuple[Log, ...], _: None) -> bool:
     """Every server has applied a client's entry."""
-    return all(
-        any(entry.command is not None for entry in node.server.log[: node.server.commit_index]) for node in nodes
-    )
+    return all(any(entry.command is not None for entry in log) for log in applied)
 
 
-def leaders_of_two_terms(_: Nodes, history: History) -> bool:
+def leaders_of_two_terms(_: Nothing, elected: tuple[tuple[int, int], ...]) -> bool:
     """Elections were won in two terms."""
-    return len({term for term, _ in history.elected}) >= 2
+    return len({term for term, _ in elected}) >= 2
 
 
 def conflicting_suffix_truncated(before: Node, _: ModelInput | Deliver, step: Step) -> bool:
@@ -157,9 +182,9 @@ def heartbeat_sent(_: Node, input: ModelInput | Deliver, step: Step) -> bool:
     return isinstance(input, HeartbeatTimeout) and is_leader(step.state)  # type: ignore[arg-type]
 
 
-def read_answered(_: Nodes, history: History) -> bool:
+def read_answered(_: Nothing, reads: tuple[Read, ...]) -> bool:
     """A linearizable read was answered, after a write was acknowledged."""
-    return any(read.answered_from is not None and read.committed_before > 0 for read in history.reads)
+    return any(read.answered_from is not None and read.committed_before > 0 for read in reads)
 
 
 def server_after(step: Step) -> ServerState:
@@ -168,27 +193,36 @@ def server_after(step: Step) -> ServerState:
     return node.server
 
 
+def no_history(_: History) -> None:
+    """Return nothing: the predicate looks at the servers alone."""
+
+
+def seen_in(name: str, predicate: Predicate, view: View, ghost_view: View) -> Property:
+    """Return a witness over all servers and the history."""
+    return sometimes(name, predicate, "cluster", view=view, ghost_view=ghost_view)
+
+
 WITNESSES = (
     Witness(sometimes("A leader is elected", is_leader), lambda _: True),
-    Witness(sometimes("An entry is committed everywhere", committed_everywhere, "cluster"), lambda _: True),
+    Witness(seen_in("An entry is committed everywhere", committed_everywhere, applied, no_history), lambda _: True),
     Witness(
-        sometimes("A client entry is committed everywhere", client_entry_committed_everywhere, "cluster"),
+        seen_in("A client entry is committed everywhere", client_entry_committed_everywhere, applied, no_history),
         lambda bounds: bounds.entries >= 1,
     ),
     Witness(
-        sometimes("Leaders of two terms", leaders_of_two_terms, "cluster"),
+        seen_in("Leaders of two terms", leaders_of_two_terms, nothing, attrgetter("elected")),
         lambda bounds: bounds.terms >= 2 and (bounds.servers > 1 or bounds.crashes > 0),
     ),
     Witness(
-        sometimes("A conflicting suffix is truncated", conflicting_suffix_truncated, "step"),
+        sometimes("A conflicting suffix is truncated", conflicting_suffix_truncated, "step", symmetric=True),
         lambda bounds: bounds.terms >= 2 and bounds.servers >= 3,
     ),
     Witness(
-        sometimes("A vote is refused for a stale log", vote_refused_for_stale_log, "step"),
+        sometimes("A vote is refused for a stale log", vote_refused_for_stale_log, "step", symmetric=True),
         lambda bounds: bounds.terms >= 2 and bounds.servers >= 2,
     ),
     Witness(
-        sometimes("Several entries arrive in one message", several_entries_appended, "step"),
+        sometimes("Several entries arrive in one message", several_entries_appended, "step", symmetric=True),
         # Without loss and reordering the first entry always arrives before the second is sent with it.
         lambda bounds: (
             bounds.entries >= 1
@@ -198,22 +232,25 @@ WITNESSES = (
         ),
     ),
     Witness(
-        sometimes("A server restarts after a vote", restart_after_a_vote, "step"),
+        sometimes("A server restarts after a vote", restart_after_a_vote, "step", symmetric=True),
         lambda bounds: bounds.crashes >= 1,
     ),
     Witness(
-        sometimes("A linearizable read is answered", read_answered, "cluster"),
+        seen_in("A linearizable read is answered", read_answered, nothing, attrgetter("reads")),
         lambda bounds: bounds.reads >= 1,
     ),
     Witness(
-        sometimes("A forwarded write is appended", forwarded_write_appended, "step"),
+        sometimes("A forwarded write is appended", forwarded_write_appended, "step", symmetric=True),
         lambda bounds: bounds.forwarding and bounds.entries >= 1 and bounds.servers >= 2,
     ),
     Witness(
-        sometimes("A follower answers a linearizable read", follower_answers_read, "step"),
+        sometimes("A follower answers a linearizable read", follower_answers_read, "step", symmetric=True),
         lambda bounds: bounds.forwarding and bounds.reads >= 1 and bounds.servers >= 2,
     ),
-    Witness(sometimes("A leader sends heartbeats", heartbeat_sent, "step"), lambda bounds: bounds.heartbeats >= 1),
+    Witness(
+        sometimes("A leader sends heartbeats", heartbeat_sent, "step", symmetric=True),
+        lambda bounds: bounds.heartbeats >= 1,
+    ),
 )
 
 
@@ -224,13 +261,15 @@ def core_invariant(name: str, holds: Callable[[ServerState, CoreStep], bool], al
     """Return an invariant of the core's steps as a property of the model's."""
 
     def predicate(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+        if server_after(step) is before.server and not step.outputs:
+            return True  # nothing happened, so nothing broke
         if isinstance(input, Crash | CrashWithin) and not also_across_crashes:
             return True
         if before.crash_after is not None and not also_across_crashes:
             return True
         return holds(before.server, CoreStep(server_after(step), step.outputs))  # type: ignore[arg-type]
 
-    return always_step(name, predicate, source=summary(holds))
+    return always_step(name, predicate, source=summary(holds), symmetric=True)
 
 
 def summary(function: Callable[..., bool]) -> str:
@@ -238,21 +277,30 @@ def summary(function: Callable[..., bool]) -> str:
     return (function.__doc__ or "").splitlines()[0]
 
 
-def _always(name: str, predicate: Callable[..., bool], over: str) -> Property:
-    return always(name, predicate, over, source=summary(predicate))  # type: ignore[arg-type]
+def claim(
+    name: str, predicate: Predicate, over: Scope, view: View | None = None, ghost_view: View | None = None
+) -> Property:
+    """Return a safety property, with the first line of the predicate's docstring as its source."""
+    return always(name, predicate, over, source=summary(predicate), view=view, ghost_view=ghost_view)
 
 
 ACROSS_CRASHES = (terms_never_go_back, one_vote_a_term)
 
 SAFETY = (
-    _always("Election Safety", election_safety, "cluster"),
-    _always("Log Matching", log_matching, "pair"),
-    _always("Leader Completeness", leader_completeness, "cluster"),
-    _always("State Machine Safety", state_machine_safety, "cluster"),
-    _always("Applied Entries Are a Common Prefix", applied_entries_are_a_common_prefix, "pair"),
-    _always("Acknowledged Writes Are Never Lost", acknowledged_writes_are_never_lost, "cluster"),
-    _always("Linearizable Reads", linearizable_reads, "cluster"),
-    _always("Disk Holds Durable State", disk_holds_durable_state, "process"),
+    claim("Election Safety", election_safety, "cluster", nothing, attrgetter("elected")),
+    claim("Log Matching", log_matching, "pair", log_of),
+    claim("Leader Completeness", leader_completeness, "cluster", leadership, attrgetter("committed")),
+    claim("State Machine Safety", state_machine_safety, "cluster", applied, entries_committed),
+    claim("Applied Entries Are a Common Prefix", applied_entries_are_a_common_prefix, "pair", applied),
+    claim(
+        "Acknowledged Writes Are Never Lost",
+        acknowledged_writes_are_never_lost,
+        "cluster",
+        log_on_disk,
+        entries_committed,
+    ),
+    claim("Linearizable Reads", linearizable_reads, "cluster", nothing, attrgetter("reads")),
+    claim("Disk Holds Durable State", disk_holds_durable_state, "process"),
     *(core_invariant(name, holds, holds in ACROSS_CRASHES) for name, holds in INVARIANTS.items()),
 )
 
@@ -262,5 +310,5 @@ def raft_properties(bounds: Bounds) -> tuple[Property, ...]:
 
     Without reads nothing could violate Linearizable Reads, so it is not claimed then.
     """
-    safety = tuple(claim for claim in SAFETY if bounds.reads or claim.predicate is not linearizable_reads)
+    safety = tuple(checked for checked in SAFETY if bounds.reads or checked.judge is not linearizable_reads)
     return safety + tuple(witness.property for witness in WITNESSES if witness.possible(bounds))

@@ -22,7 +22,7 @@ from raftcheck.explore.kernels.combinations import (
     rename_combination,
 )
 from raftcheck.explore.kernels.compiled import kernel, part
-from raftcheck.explore.kernels.local import DISABLED, FIRST_SEND, SENDS, UNKNOWN, Local
+from raftcheck.explore.kernels.local import AFTER, DISABLED, FIRST_SEND, NOTICE, SENDS, UNKNOWN, Local
 from raftcheck.explore.kernels.questions import CLOSE, MOVE, OPEN, REACT, Questions, ask, wait
 from raftcheck.explore.kernels.rows import EMPTY, get
 
@@ -240,7 +240,7 @@ def saturate(combination, model, work, questions):
                 known = ask(questions, OPEN, np.int64(node))
                 continue
             for position in range(start, start + local.input_counts[node]):
-                added = add_sends(combination, local.input_steps[position], model, network, questions)
+                added = add_sends(combination, node, local.input_steps[position], model, network, questions)
                 known &= added != UNKNOWN
                 is_growing |= added > 0
             for word in range(pid * words, (pid + 1) * words):
@@ -253,7 +253,7 @@ def saturate(combination, model, work, questions):
                         message = model.mail.messages[pid * words * WORD + place]
                         known = ask(questions, REACT, (np.int64(node) << 32) | message)
                     elif step != DISABLED:
-                        added = add_sends(combination, step, model, network, questions)
+                        added = add_sends(combination, node, step, model, network, questions)
                         known &= added != UNKNOWN
                         is_growing |= added > 0
         if not known:
@@ -262,20 +262,24 @@ def saturate(combination, model, work, questions):
 
 
 @part
-def add_sends(combination, step, model, network, questions):
+def add_sends(combination, node, step, model, network, questions):
     """Add what a step sends if it does nothing else; return how many messages are new, UNKNOWN if that is not known."""
-    move = move_of(combination, step, model, questions)
-    if move == EMPTY:
-        return UNKNOWN
-    added = 0
-    if move == combination << RENAMING_BITS:
-        local = model.local
-        start = local.steps[step, FIRST_SEND]
-        for position in range(start, start + local.steps[step, SENDS]):
-            bit = model.mail.bits[local.sends[position]]
-            if not has_bit(network, bit):
-                add_bit(network, bit)
-                added += 1
+    local, added = model.local, 0
+    after = local.steps[step, AFTER]
+    if after != node and after != UNKNOWN:
+        return added
+    if after == UNKNOWN or local.steps[step, NOTICE] >= 0:
+        move = move_of(combination, step, model, questions)
+        if move == EMPTY:
+            return UNKNOWN
+        if move != combination << RENAMING_BITS:
+            return added
+    start = local.steps[step, FIRST_SEND]
+    for position in range(start, start + local.steps[step, SENDS]):
+        bit = model.mail.bits[local.sends[position]]
+        if not has_bit(network, bit):
+            add_bit(network, bit)
+            added += 1
     return added
 
 

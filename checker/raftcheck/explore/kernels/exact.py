@@ -24,7 +24,6 @@ from raftcheck.explore.kernels.options import COUNT_BITS, LOST, Options
 from raftcheck.explore.kernels.questions import CHANGE, MOVE, OPTIONS, Questions, ask, wait
 from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_of, mixed, same
 
-
 BLOCK = 32
 
 
