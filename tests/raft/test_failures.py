@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from raftcheck import System, always_step, explore
-from raftcheck.cli.failures import example_lines, verdict_of, wrong_cells
 from raftcheck.cli.main import main
 from raftcheck.explore import Counterexample
 from raftcheck.explore.covering import CoveringSearch
-from raftcheck.explore.limits import Limits
+from raftcheck.explore.limits import Limits, Watch
 from raftcheck.model import Deliver
 from raftcheck.raft import Bounds, raft_system
 from raftcheck.raft.continuation import (
@@ -27,6 +26,7 @@ from raftcheck.raft.continuation import (
     reaches_goal,
 )
 from raftcheck.raft.failures import FailureTable, after_failures, explore_failures
+from raftcheck.raft.failures_report import example_lines, verdict_of, wrong_cells
 from raftcheck.raft.mutants import CountOldVotes, HalfRoundedDown, HalfRoundedUp
 from raftimpl.cluster import cluster_of
 from raftimpl.raft import step as raft_step
@@ -50,7 +50,7 @@ SMALL = {
     3: Bounds(servers=3, terms=1, entries=0),
 }
 
-MEASURED = re.compile(r" +\d+\.\d s$", re.MULTILINE)
+MEASURED = re.compile(r" +(took|\d+\.\d s)$", re.MULTILINE)
 
 
 def answers(table: FailureTable) -> dict[int, list[str]]:
@@ -224,6 +224,21 @@ def test_what_follows_a_hopeless_state_is_hopeless() -> None:
 def test_without_time_nothing_is_known() -> None:
     table = explore_failures(3, max_seconds=0.0, runs=SMALL)
     assert (table.rows, table.limit, verdict_of(table)) == ((), "max_seconds=0", "inconclusive")
+
+
+def test_a_run_that_is_cut_short_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CoveringSearch, "run", lambda run: setattr(run, "limit", "max_seconds=1"))
+    table = explore_failures(3, runs=SMALL)
+    assert (table.rows, table.limit, verdict_of(table)) == ((), "max_seconds=1", "inconclusive")
+
+
+def test_the_time_may_be_over_between_two_situations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the time is over as soon as the first situation was looked at."""
+    looked_at: list[Situation] = []
+    monkeypatch.setattr(Continuations, "search", lambda self, situation: looked_at.append(situation))
+    monkeypatch.setattr(Watch, "limit_reached", lambda *_: "max_seconds=1" if looked_at else None)
+    table = explore_failures(3, runs=SMALL)
+    assert (table.rows, table.limit, len(looked_at)) == ((), "max_seconds=1", 1)
 
 
 def test_an_unforeseen_error_is_no_answer() -> None:

@@ -19,7 +19,7 @@ from raftcheck.explore import Counterexample, Progress
 from raftcheck.explore.api import without_garbage_collection
 from raftcheck.explore.covering import CoveringSearch
 from raftcheck.explore.limits import Limits, Watch
-from raftcheck.raft.bounds import Bounds
+from raftcheck.raft.bounds import Bounds, counted
 from raftcheck.raft.build import raft_system
 from raftcheck.raft.continuation import FAILED, CarefulProcess, Continuations, Situation, UnfinishedError
 from raftcheck.raft.process import Node
@@ -151,7 +151,10 @@ class Explorer:
     def add_row(self, bounds: Bounds) -> None:
         """Fill one more row."""
         begun = self.seconds
+        size = counted(bounds.servers, "server", "servers")
+        self._note(f"the run of {size}")
         run = self._run(bounds)
+        self._note(f"failures of {size}")
         reached: dict[Nodes, None] = dict.fromkeys(nodes for nodes, _ in run.configurations())  # type: ignore[misc]
         continuations = Continuations(bounds, self._rules, self._tick)
         cells = tuple(self._cell(failures, reached, continuations) for failures in range(bounds.servers + 1))
@@ -193,6 +196,10 @@ class Explorer:
             possible_example=examples.get(True),
             impossible_example=examples.get(False),
         )
+
+    def _note(self, text: str) -> None:
+        if self._progress:
+            self._progress(Progress(0, 0, 0, 0, self.seconds, text))
 
     def _tick(self) -> None:
         limit = self._watch.limit_reached(0, 0, 0, 0)
