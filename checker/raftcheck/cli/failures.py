@@ -12,6 +12,7 @@ from raftcheck.raft.continuation import MORE_TERMS
 from raftcheck.raft.failures import RUNS, FailureTable, Row, explore_failures
 from raftcheck.raft.failures_report import document_of, example_lines, headline, verdict_of, wrong_cells
 from raftcheck.raft.mutants import mutant_named
+from raftcheck.version import __version__
 
 MOST_SERVERS = max(RUNS)
 
@@ -56,7 +57,7 @@ def failures(
     with progress_on_stderr("failures") as progress:
         table = explore_failures(max_servers, rules, max_seconds, progress)
     if json:
-        write_json(document_of(table, max_servers, mutant), json)
+        write_json(document_of(table, max_servers, mutant, __version__), json)
     if json != "-":
         print_report(table, max_servers, mutant)
     return EXIT_CODES[verdict_of(table)]

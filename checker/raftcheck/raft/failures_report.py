@@ -14,7 +14,6 @@ from raftcheck.raft.labels import RaftLabels
 from raftcheck.raft.process import Node
 from raftcheck.report import SCHEMA, event_lines
 from raftcheck.report.document import counterexample_document
-from raftcheck.version import __version__
 from raftimpl.cluster import cluster_of
 from raftimpl.state import DurableState
 from raftspec.quorum import fault_tolerance
@@ -93,12 +92,12 @@ def survivors(example: Example) -> list[str]:
 # As JSON
 
 
-def document_of(table: FailureTable, max_servers: int, mutant: str | None) -> dict[str, Any]:
-    """Return the table as plain JSON values."""
+def document_of(table: FailureTable, max_servers: int, mutant: str | None, version: str) -> dict[str, Any]:
+    """Return the table as plain JSON values; `version` is the program's."""
     return {
         "schema": SCHEMA,
         "kind": "failures",
-        "version": __version__,
+        "version": version,
         "verdict": verdict_of(table),
         "limit": table.limit,
         "mutant": mutant,
