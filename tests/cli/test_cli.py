@@ -31,7 +31,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"], capsys) == (0, f"raftproof {__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["simulate"], ["mutants"], ["replay"]])
+@pytest.mark.parametrize("command", [[], ["check"], ["simulate"], ["mutants"], ["failures"], ["replay"]])
 def test_help_tells_what_a_command_does(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run([*command, "--help"], capsys)
     assert (code, err) == (0, "")
@@ -208,6 +208,13 @@ def test_a_counterexample_file_that_is_none(
         (["simulate", "--max-seconds", "nan"], "max_seconds must be at least 0, not nan"),
         (["simulate", "--json", "/proc/none/x.json"], "cannot write"),
         (["mutants", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
+        (["failures", "--max-servers", "0"], "--max-servers must be from 1 to 5, not 0"),
+        (["failures", "--max-servers", "6"], "--max-servers must be from 1 to 5, not 6"),
+        (["failures", "--max-servers", "many"], "--max-servers"),
+        (["failures", "--mutant", "nonsense"], "there is no mutant 'nonsense'"),
+        (["failures", "--max-seconds", "nan"], "max_seconds must be at least 0, not nan"),
+        (["failures", "--json", "/proc/none/x.json"], "cannot write"),
+        (["failures", "5"], "5"),
         (["check", "--max-states", "0"], "max_states must be at least 1"),
         (["check", "--candidates", "1"], "no list of TERM:SERVER"),
         (["check", "--cut", "0:1"], "no list of SERVER-SERVER"),
@@ -352,6 +359,49 @@ def test_ctrl_c_in_mutants_blames_no_mutant(
     assert code == 3
     assert "Interrupted at vote-only-once: the rows from there on are not decided." in out
     assert "half-rounded-down" not in out
+
+
+def test_failures_as_json_is_alone_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(["failures", "--max-servers", "2", "--json", "-"], capsys)
+    document = json.loads(out)
+    assert code == 0
+    assert (document["schema"], document["kind"], document["verdict"]) == ("raftproof/1", "failures", "holds")
+    assert [[cell["answer"] for cell in row["cells"]] for row in document["rows"]] == [
+        ["yes", "no"],
+        ["yes", "no", "no"],
+    ]
+    assert document["rows"][1]["cells"][0]["possible_example"]["events"][0]["text"] == "s0 has an election timeout"
+    assert document["rows"][1]["cells"][1]["impossible_example"] == {
+        "survivors": ["s1 | as at the start"],
+        "events": None,
+    }
+    assert "failures: the run of 2 servers" in err
+
+
+@pytest.mark.parametrize(
+    ("mutant", "cell", "shown"),
+    [
+        ("half-rounded-up", "2 servers, 1 failed: yes", "s1 is asked by a client to write new"),
+        ("half-rounded-down", "2 servers, 1 failed: yes", "s1 is asked by a client to write new"),
+        ("count-old-votes", "2 servers, 0 failed: some", "Nothing that they can do commits a new write."),
+    ],
+)
+def test_failures_of_a_mutant_say_where_the_table_differs(
+    mutant: str, cell: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(["failures", "--max-servers", "2", "--mutant", mutant], capsys)
+    assert code == 1
+    formula = "raftspec.quorum.fault_tolerance"
+    assert out.startswith(f"VIOLATED: the table of mutant {mutant} is not what {formula} says ({cell}).\n")
+    assert f"\n{cell}, where {formula} says " in out
+    assert shown in out
+
+
+def test_failures_without_time_are_inconclusive(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["failures", "--max-servers", "2", "--max-seconds", "0"], capsys)
+    assert code == 3
+    assert out.startswith("INCONCLUSIVE: the table is not complete (max_seconds=0).\n")
+    assert "      2  ?       ?       ?        unknown\n" in out
 
 
 def test_a_terminal_without_the_characters_still_gets_the_verdict() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from raftcheck.cli.check import check
 from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYPER, USAGE_ERROR
+from raftcheck.cli.failures import failures
 from raftcheck.cli.mutants import mutants
 from raftcheck.cli.replay import replay
 from raftcheck.cli.simulate import simulate
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command()(check)
 app.command()(simulate)
 app.command()(mutants)
+app.command()(failures)
 app.command()(replay)
 
 

@@ -1,15 +1,13 @@
 """`raftproof mutants`: does the checker find the bugs that it should find, and only those?"""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
 from raftcheck.cli.exits import EXIT_CODES
-from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, write_json
+from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, stdout, write_json
 from raftcheck.cli.saving import save_counterexample
 from raftcheck.explore import Result, explore
 from raftcheck.raft.build import raft_system
@@ -145,8 +143,3 @@ def print_table(results: list[tuple[Mutant, Result]]) -> None:
         )
     stdout().print(table)
     typer.echo("Bounds: servers/terms/entries/crashes/reads; * also limits who may be elected or which links work.")
-
-
-def stdout() -> Console:
-    """Return a console as wide as the table needs when stdout is no terminal."""
-    return Console() if sys.stdout.isatty() else Console(width=160)

@@ -1,4 +1,4 @@
-"""The options of `raftproof check` and `raftproof simulate`: a table of types with their help."""
+"""The options of the commands: a table of types with their help."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,7 @@ GROWS = " In one walk; without it, as many as suit --steps."
 HOW_TO_SAVE = "give --save DIR for a file that raftproof replay executes"
 
 ServersOption = Annotated[int, typer.Option(help="Servers in the cluster.")]
+MaxServersOption = Annotated[int, typer.Option(help="Clusters of 1 to so many servers; 5 is the most.")]
 TermsOption = Annotated[int, typer.Option(help="Terms for which elections may start.")]
 EntriesOption = Annotated[int, typer.Option(help="Client entries appended, by all leaders.")]
 CrashesOption = Annotated[int, typer.Option(help="Crashes, each followed by a restart.")]

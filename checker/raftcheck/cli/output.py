@@ -68,6 +68,11 @@ def require_folder(folder: Path | None) -> None:
         raise ModelError(f"cannot write to {folder}: {error.strerror}") from error
 
 
+def stdout() -> Console:
+    """Return a console for tables, as wide as they need when stdout is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
 @contextmanager
 def progress_on_stderr(
     title: str, line: Callable[[Progress], str] | None = None

@@ -5,13 +5,14 @@ from raftcheck.report.itf import itf_document
 from raftcheck.report.labels import Labels, PlainLabels
 from raftcheck.report.mermaid import mermaid
 from raftcheck.report.simulation import simulation_document, simulation_text
-from raftcheck.report.text import counterexample_text, result_text
+from raftcheck.report.text import counterexample_text, event_lines, result_text
 
 __all__ = [
     "SCHEMA",
     "Labels",
     "PlainLabels",
     "counterexample_text",
+    "event_lines",
     "itf_document",
     "mermaid",
     "result_document",

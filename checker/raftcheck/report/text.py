@@ -54,12 +54,13 @@ def counterexample_text(found: Counterexample, labels: Labels) -> str:
     return "\n".join(
         [
             f"{found.violated} is violated after {counted(found.length, 'step')}:",
-            *_event_lines(found, labels),
+            *event_lines(found, labels),
         ]
     )
 
 
-def _event_lines(found: Counterexample, labels: Labels) -> Iterator[str]:
+def event_lines(found: Counterexample, labels: Labels) -> Iterator[str]:
+    """Yield the events of a behaviour, numbered, each with what it changed."""
     for number, event in enumerate(found.events, 1):
         changed = "; ".join(changes(found, number, labels))
         yield f"{number:3}. {event_text(labels, event)}" + (f" | {changed}" if changed else "")
