@@ -38,8 +38,10 @@ from raftcheck.explore.semantics import Semantics
 from raftcheck.model import Kind
 from raftcheck.raft import Bounds, raft_properties, raft_system
 from raftcheck.raft.labels import RaftLabels
+from raftcheck.raft.process import Node
 from raftcheck.report import PlainLabels, dot, graphml, labelled_graph
 from raftcheck.report.graph import under_way
+from raftimpl.state import DurableState, ServerState
 from tests.systems import tables
 from tests.systems.token_ring import PROPERTIES, token_ring
 
@@ -152,6 +154,15 @@ def test_violating_states_are_marked(system: System, properties: list[Property],
         )
 
 
+@pytest.mark.parametrize(("symmetry", "violating"), [(True, [1, 2]), (False, [2, 3])])
+def test_a_state_is_marked_for_its_renamings_too(symmetry: bool, violating: list[int]) -> None:
+    """With symmetry only the first process is seen to move first, and the claim is about the last."""
+    process = tables.TableProcess({(0, "i0"): tables.Row(1, ())}, 2)
+    claim = always("the last never moves", lambda states, ghost: states[-1].at == 0, over="cluster")
+    graph = state_graph(System([process] * 2, relabel=tables.relabel), [claim], symmetry=symmetry)
+    assert [node for node, names in graph.nodes(data="violates") if names] == violating
+
+
 def test_properties_of_other_kinds_mark_nothing() -> None:
     system = token_ring(2, Network.UNORDERED, lossy=False)
     others = [always_step("a", lambda *_: False), sometimes("b", lambda _: False)]
@@ -195,9 +206,10 @@ def test_too_many_states_are_refused_not_cut_off(symmetry: bool) -> None:
 
 
 def test_the_limit_can_be_left_out() -> None:
-    assert len(state_graph(System([Walker(101 * 101)]), max_states=None)) == 101 * 101
-    with pytest.raises(TooManyStatesError, match="10,000 states, but there are more, 10,001 so far"):
-        state_graph(System([Walker(101 * 101)]))
+    system = System([Walker(101)] * 2)
+    assert len(state_graph(system, max_states=None)) == 101 * 101
+    with pytest.raises(TooManyStatesError, match=r"may have 10,000 states, but there are more, 10,0.. so far"):
+        state_graph(system)
 
 
 class Walker:
@@ -419,14 +431,19 @@ def test_messages_under_way_in_words(network: Network, contents: set[Any], texts
 
 def test_different_servers_have_different_texts() -> None:
     bounds = Bounds(servers=2, terms=1, entries=1, crashes=1, torn_steps=True, reads=1, network=Network.ORDERED)
-    graph = state_graph(raft_system(bounds), max_states=20_000)
-    servers = {local for _, state in graph.nodes(data="state") for local in state.processes}
+    states = state_graph(raft_system(bounds), max_states=50_000).nodes(data="state")
+    servers: set[Any] = {local for _, state in states for local in state.processes}
+    servers |= {Node(local.server, DurableState(7)) for local in servers if local.crash_after is None}
     assert len(servers) > 100
     assert len({(local.server.id, RaftLabels().state(local)) for local in servers}) == len(servers)
+    assert RaftLabels().state(Node(ServerState(0, 2), DurableState(1))) == (
+        "follower, current_term 2, on disk: DurableState(current_term=1)"
+    )
 
 
 PROGRAM = """
 from raftcheck import Deliver, Network, Send, Step, System, state_graph
+from raftcheck.raft.process import Node
 from raftcheck.report import PlainLabels, dot, graphml
 
 class Process:

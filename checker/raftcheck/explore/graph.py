@@ -41,10 +41,10 @@ def state_graph(
     A node is a state, numbered from 0, the initial one, in breadth-first order. Its attributes: `state` (a
     GlobalState), `depth` (steps from the initial state), `initial`, `violates` (the names of those of `properties`
     that claim `always` of states and are not true of it; "No Exception" if a step that is possible in it raises).
-    Properties of other kinds are not looked at, and a violation ends nothing.
+    Properties of other kinds, and of steps, are not looked at, and a violation ends nothing.
 
-    An edge is a transition; its attribute `event` says which. Its key is its number in the order of its source. An
-    event that changes nothing is no edge, and neither is a step that raises. So there are as many nodes and edges as
+    An edge is a transition; its attribute `event` says which, its key is its number: edges are numbered from 0 in the
+    order of their sources. An event that changes nothing is no edge, and neither is a step that raises. So there are as many nodes and edges as
     `explore(system, [], mode="exact").states` and `.transitions`, if no step raises.
 
     With `symmetry`, if the system has a `relabel`, the graph is the quotient: a node is an orbit, that is a state
