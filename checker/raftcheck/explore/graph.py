@@ -44,8 +44,8 @@ def state_graph(
     Properties of other kinds, and of steps, are not looked at, and a violation ends nothing.
 
     An edge is a transition; its attribute `event` says which, its key is its number: edges are numbered from 0 in the
-    order of their sources. An event that changes nothing is no edge, and neither is a step that raises. So there are as many nodes and edges as
-    `explore(system, [], mode="exact").states` and `.transitions`, if no step raises.
+    order of their sources. An event that changes nothing is no edge, and neither is a step that raises. So there are
+    as many nodes and edges as `explore(system, [], mode="exact").states` and `.transitions`, if no step raises.
 
     With `symmetry`, if the system has a `relabel`, the graph is the quotient: a node is an orbit, that is a state
     and all its renamings, of which it shows the one found first. The events are those of that one, and may lead
