@@ -6,10 +6,12 @@ from raftcheck.explore import (
     Progress,
     Result,
     Simulation,
+    TooManyStatesError,
     VerificationError,
     assert_holds,
     explore,
     simulate,
+    state_graph,
 )
 from raftcheck.model import (
     Deliver,
@@ -45,6 +47,7 @@ __all__ = [
     "Simulation",
     "Step",
     "System",
+    "TooManyStatesError",
     "VerificationError",
     "__version__",
     "always",
@@ -54,4 +57,5 @@ __all__ = [
     "recoverable",
     "simulate",
     "sometimes",
+    "state_graph",
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import itf_py
+import networkx as nx
 import pytest
 
 from raftcheck.cli.main import main
@@ -18,6 +19,7 @@ from raftcheck.raft import Bounds
 from raftcheck.version import __version__
 
 SMALL = ["check", "--servers", "2", "--terms", "1"]
+EXACT = ["check", "--servers", "5", "--terms", "3", "--mode", "exact"]
 BROKEN = ["check", "--mutant", "half-rounded-down", "--terms", "1", "--entries", "0"]
 
 
@@ -194,6 +196,13 @@ def test_a_counterexample_file_that_is_none(
         (["check", "--cut", "0-0"], "server 0 cannot be cut off from itself"),
         (["check", "--no-lossy"], "may always lose messages"),
         (["check", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
+        ([*EXACT, "--graph", "x.svg"], "--graph x.svg: the name has to end in one of .graphml, .dot, .gv"),
+        ([*EXACT, "--graph", "dot"], "--graph dot: the name has to end in one of"),
+        (["check", "--graph", "x.dot"], "--graph needs --mode exact, which visits every state and transition; this is"),
+        ([*EXACT[:-1], "reference", "--graph", "x.dot"], "this is reference mode"),
+        ([*EXACT, "--graph", "/proc/none/x.dot"], "cannot write /proc/none/x.dot"),
+        ([*EXACT, "--graph", "/dev/null/x.dot"], "cannot write /dev/null/x.dot"),
+        ([*EXACT, "--graph", "x.dot", "--graph-max-states", "0"], "--graph-max-states must be at least 1, not 0"),
         (["simulate", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
         (["simulate", "--servers", "10"], "servers must be from 1 to 9, not 10"),
         (["simulate", "--terms", "10000"], "terms must be from 1 to 9999, not 10000"),
@@ -237,6 +246,67 @@ def test_a_bad_request_gets_one_clear_line_and_exit_code_2(
     assert err.startswith("raftproof: ")
     assert text in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("ending", ["graphml", "dot", "GV"])
+def test_a_state_graph_in_a_file(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "deep" / f"states.{ending}"
+    code, out, _ = run([*SMALL, "--mode", "exact", "--graph", str(file)], capsys)
+    assert code == 0
+    assert "27 states (exact mode, symmetric ones once), 37 transitions" in out
+    assert out.endswith(f"\nThe state graph is in {file}: 27 states, 37 transitions.\n")
+    written = file.read_text()
+    if ending == "graphml":
+        graph = nx.parse_graphml(written, node_type=int, force_multigraph=True)
+        assert (len(graph), graph.number_of_edges()) == (27, 37)
+        assert graph.nodes[0]["process_1"] == "follower"
+    else:
+        assert written.startswith("digraph states {")
+        assert (written.count(" [label=") - 1, written.count(" -> ")) == (27 + 37, 37)
+        assert '0 -> 1 [label="s0 has an election timeout"];' in written
+
+
+def test_a_state_graph_without_symmetry_and_json_alone_on_stdout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "states.dot"
+    arguments = ["--mode", "exact", "--no-symmetry", "--graph", str(file), "--json", "-"]
+    document = json.loads(run([*SMALL, *arguments], capsys)[1])
+    assert file.read_text().count(" -> ") == document["transitions"] == 72
+
+
+def test_the_state_graph_goes_on_where_a_violation_ends_the_exploration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "states.graphml"
+    broken = [*BROKEN, "--servers", "2", "--network", "ordered", "--property", "Election Safety"]
+    code, out, _ = run([*broken, "--graph", str(file)], capsys)
+    assert code == 1
+    explored = int(re.search(r"explored  (\d+) states", out)[1])  # type: ignore[index]
+    states = dict(nx.parse_graphml(file.read_text()).nodes(data=True))
+    assert f"{len(states)} states" in out.splitlines()[-1]
+    assert len(states) > explored
+    violating = [known["violates"] for known in states.values() if known["violating"]]
+    assert set(violating) == {"Election Safety", "Election Safety; No Exception"}  # servers meet what cannot be
+    assert len(violating) < len(states)
+
+
+def test_a_state_graph_that_is_too_large_is_refused_before_a_long_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*EXACT, "--graph", str(tmp_path / "states.dot")]
+    start = time.monotonic()
+    code, out, err = run(arguments, capsys)
+    assert time.monotonic() - start < 60
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        r"raftproof: the graph may have 2,000 states, but there are more, [\d,]+ so far: "
+        r"allow more with --graph-max-states, or choose smaller bounds\n",
+        err,
+    )
+    small = [*SMALL, "--mode", "exact", "--graph", str(tmp_path / "states.dot")]
+    assert run([*small, "--graph-max-states", "26"], capsys)[0] == 2
+    assert run([*small, "--graph-max-states", "27"], capsys)[0] == 0
 
 
 def test_mutants_lists_and_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`raftproof check`: explore every behaviour of a small cluster."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import typer
 from raftcheck.cli import arguments
 from raftcheck.cli import options as o
 from raftcheck.cli.exits import EXIT_CODES
+from raftcheck.cli.graphs import require_graph, save_graph
 from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, write_json
 from raftcheck.cli.saving import save_counterexample
 from raftcheck.explore import MODES, Mode, Result, explore
@@ -48,6 +50,8 @@ def check(
     max_memory: o.MaxMemoryOption = None,
     json: o.JsonOption = None,
     save: o.SaveOption = None,
+    graph: o.GraphOption = None,
+    graph_max_states: o.GraphMaxStatesOption = 2_000,
 ) -> int:
     """Explore every behaviour of a small cluster of the implementation, and check Raft's properties on all of them.
 
@@ -59,6 +63,7 @@ def check(
       raftproof check --terms 2 --entries 0 --crashes 1
       raftproof check --servers 2 --network ordered
       raftproof check --mutant vote-for-whoever-asks-first --property "Leader Completeness" --save found
+      raftproof check --servers 2 --terms 1 --mode exact --graph states.dot
     """
     bounds = Bounds(
         servers=servers,
@@ -75,23 +80,21 @@ def check(
         candidates=arguments.candidates(candidates),
         cut=arguments.cut(cut),
     )
+    system = raft_system(bounds, mutant_named(mutant).rules if mutant else None)
+    claims, wanted = chosen(raft_properties(bounds), only or []), mode_for(network, mode)
+    require_graph(graph, wanted, graph_max_states)
     require_writable(json)
     require_folder(save)
+    memory = arguments.memory(max_memory)
+    explore_within = partial(
+        explore, max_states=max_states, max_depth=max_depth, max_seconds=max_seconds, max_memory=memory
+    )
     with progress_on_stderr("check") as progress:
-        result = explore(
-            raft_system(bounds, mutant_named(mutant).rules if mutant else None),
-            chosen(raft_properties(bounds), only or []),
-            mode=mode_for(network, mode),
-            symmetry=symmetry,
-            workers=workers,
-            max_states=max_states,
-            max_depth=max_depth,
-            max_seconds=max_seconds,
-            max_memory=arguments.memory(max_memory),
-            progress=progress,
-            bounds=bounds.to_dict(),
+        drawn = save_graph(graph, system, claims, symmetry, graph_max_states, progress)
+        result = explore_within(
+            system, claims, mode=wanted, symmetry=symmetry, workers=workers, progress=progress, bounds=bounds.to_dict()
         )
-    report(result, bounds, mutant, json, save)
+    report(result, bounds, mutant, json, save, drawn)
     return EXIT_CODES[result.verdict]
 
 
@@ -117,8 +120,10 @@ def mode_for(network: Network, wanted: str | None) -> Mode:
     raise ModelError(f"there is no mode {wanted!r}; there are: {', '.join(MODES)}")
 
 
-def report(result: Result, bounds: Bounds, mutant: str | None, json: str | None, save: Path | None) -> None:
-    """Write everything that was asked for."""
+def report(
+    result: Result, bounds: Bounds, mutant: str | None, json: str | None, save: Path | None, drawn: str | None
+) -> None:
+    """Write everything that was asked for; `drawn` says in words what graph there is."""
     found = result.counterexample
     document: dict[str, Any] | None = None
     if found:
@@ -134,3 +139,5 @@ def report(result: Result, bounds: Bounds, mutant: str | None, json: str | None,
         typer.echo(f"\n{counterexample_text(found, RaftLabels())}")
         command = shlex.join(["raftproof", "replay", str(path)]) if save else o.HOW_TO_SAVE
         typer.echo(f"\nTo see it again: {command}")
+    if drawn:
+        typer.echo(f"\n{drawn}")

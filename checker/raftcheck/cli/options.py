@@ -68,3 +68,12 @@ SaveOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Save a counterexample there: JSON to replay, ITF, a Mermaid diagram."),
 ]
+GraphOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write all states and transitions as a graph: FILE.graphml, or FILE.dot (FILE.gv) for Graphviz. In exact "
+        "mode; the graph goes on where a violation or another limit ends the exploration.",
+    ),
+]
+GraphMaxStatesOption = Annotated[int, typer.Option(help="Most states of the graph; with more, it is refused.")]

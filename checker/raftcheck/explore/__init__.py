@@ -2,6 +2,7 @@
 
 from raftcheck.explore.api import MODES, Mode, assert_holds, explore
 from raftcheck.explore.choosing import Faults
+from raftcheck.explore.graph import TooManyStatesError, state_graph
 from raftcheck.explore.result import (
     Counterexample,
     Event,
@@ -26,9 +27,11 @@ __all__ = [
     "Result",
     "SimulatedProperty",
     "Simulation",
+    "TooManyStatesError",
     "Verdict",
     "VerificationError",
     "assert_holds",
     "explore",
     "simulate",
+    "state_graph",
 ]

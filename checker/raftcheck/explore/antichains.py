@@ -35,9 +35,7 @@ class Antichains:
             )
         }
         self._networks = {name: np.zeros((64, processes * words), np.uint64) for name in ("networks", "closures")}
-        self._work = kernels.Work(
-            *(np.zeros(processes * words, np.uint64) for _ in range(3)), np.zeros(processes + 1, np.int32)
-        )
+        self._work = scratch(processes, words)
 
     def __len__(self) -> int:
         """How many states were ever kept."""
@@ -113,5 +111,10 @@ class Antichains:
             wide[:, :, : self._words] = networks.reshape(len(networks), self._processes, self._words)
             self._networks[name] = wide.reshape(len(networks), -1).copy()  # resize needs an array of its own
         self._words = words
-        scratch = (np.zeros(self._processes * words, np.uint64) for _ in range(3))
-        self._work = kernels.Work(*scratch, self._work.combination)
+        self._work = scratch(self._processes, words)
+
+
+def scratch(processes: int, words: int) -> kernels.Work:
+    """Return scratch space for three networks and a combination."""
+    network, closure, renamed = (np.zeros(processes * words, np.uint64) for _ in range(3))
+    return kernels.Work(network, closure, renamed, np.zeros(processes + 1, np.int32))

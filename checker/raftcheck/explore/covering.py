@@ -192,9 +192,9 @@ class CoveringSearch:
         self._absorb([output])
 
     def _next_level(self) -> list[tuple[int, int]]:
-        """Return the states that were kept since the last call and are not covered, those with the most under way first.
+        """Return the states that were kept since the last call and are not covered.
 
-        These are likely to cover others. Each is named by its shard and its number there.
+        Those with the most under way come first: they are likely to cover others. Each is named by its shard and its number there.
         """
         found = []
         for number, shard in enumerate(self._shards):
@@ -286,8 +286,8 @@ class CoveringSearch:
         outputs = self._outputs[: len(outputs)]  # networks may have become wider
 
         def absorb_own(shard: int) -> None:
-            for output, rows, questions in zip(outputs, todo[shard], asked[shard], strict=True):
-                self._shards[shard].absorb(rows, output, model, questions)
+            for output, rows, own in zip(outputs, todo[shard], asked[shard], strict=True):
+                self._shards[shard].absorb(rows, output, model, own)
 
         self._threads.each(range(SHARDS), absorb_own)
         waiting = [[each.waiting[: each.counts[1]].copy() for each in own] for own in asked]

@@ -1,7 +1,7 @@
 """Judges combinations of process states and ghost, many at once: each predicate once for each distinct argument.
 
-Combinations come as rows of numbers. What a predicate is given is made of them: a process's state, two states, or all states
-and the ghost; of each only what the property's views leave. Only where that is new the predicate itself is called.
+Combinations come as rows of numbers. What a predicate is given is made of them: a process's state, two states, or all
+states and the ghost; of each only what the property's views leave. Only where that is new the predicate is called.
 """
 
 from collections.abc import Callable, Iterator
@@ -122,10 +122,12 @@ class Judge:
                     row = judge.first_that_is(False, renamed)
                     if row is not None:
                         return Broken(judge.property.name, row)
-                elif judge.property.name not in self._monitor.witness_depth:
-                    if judge.first_that_is(True, renamed) is not None:
-                        self._monitor.witness_depth[judge.property.name] = depth
+                elif self._is_missing(judge) and judge.first_that_is(True, renamed) is not None:
+                    self._monitor.witness_depth[judge.property.name] = depth
         return None
+
+    def _is_missing(self, judge: PropertyJudge) -> bool:
+        return judge.property.name not in self._monitor.witness_depth
 
 
 def distinct_rows(rows: Array) -> tuple[Array, Array]:

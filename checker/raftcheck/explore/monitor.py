@@ -63,7 +63,7 @@ class Remarks(NamedTuple):
     broken: bool
     witness: bool
 
-    def __or__(self, other: "Remarks") -> "Remarks":  # type: ignore[override]
+    def __or__(self, other: "Remarks") -> "Remarks":
         return Remarks(self.broken or other.broken, self.witness or other.witness)
 
 

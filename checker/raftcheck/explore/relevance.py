@@ -1,17 +1,18 @@
 """Which messages make a difference: what the covering search may leave out of sight.
 
-In most states most messages under way can never matter again: they speak of a term that is over, or repeat what is
-known. States that differ in such messages alone need not be told apart. Whether a message matters to a process depends on
-the nodes that the process may still reach, and that is known only when everything is explored. So the search *guesses*,
-from the steps that it has seen so far, and repeats itself when it has seen more, until it ends having seen nothing that
-the guess did not know. Then the guess was right: had a message mattered that was left out, then in a node that is
-reached by steps that were all taken, and all of these nodes were looked at.
+In most states most messages under way can never matter again: they come too late, or repeat what is known. States that
+differ in such messages alone need not be told apart. Whether a message matters to a process depends on the nodes that
+the process may still reach, and these are known only when everything is explored. So the search *guesses*, from the
+steps that it has seen so far, and repeats itself until it ends having seen nothing that contradicts the guess. Then the
+guess was right: had a message mattered that was left out, then first in a node that is reached by steps that were all
+taken, and in all of these nodes it was tried what the message does.
 
-For the nodes to come it counts what the scenario may still allow: after the last crash none will follow. Ghosts that may
-still allow the same notices are a *class*.
+Which nodes may still be reached also depends on what the scenario may still allow. Ghosts that may still allow the same
+notices are a *class*.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -119,10 +120,13 @@ class Relevance:
         for first in range(0, len(keys), len(makers)):
             chosen = [int(key) for key in keys[first : first + len(makers)]]
             self._know_effects(makers, chosen)
-            arrays = self._effects.arrays()
-            each(range(len(chosen)), lambda n, c=chosen: makers[n].make(c[n], arrays, self._graph, self._words))  # type: ignore[misc]
+            make = partial(self._make, makers, chosen, self._effects.arrays())
+            each(range(len(chosen)), make)
             for key, maker in zip(chosen, makers, strict=False):
                 self._add(key, maker)
+
+    def _make(self, makers: "list[Maker]", keys: list[int], effects: kernels.Effects, number: int) -> None:
+        makers[number].make(keys[number], effects, self._graph, self._words)
 
     def _know_effects(self, makers: "list[Maker]", keys: list[int]) -> None:
         """Compute all effects that the entries rest on."""
@@ -213,7 +217,7 @@ def graph_of(tables: Tables, possible: Array) -> kernels.Graph:
 
     A notice that the scenario never forbids need not be known.
     """
-    is_limited = ~possible.all(axis=0)
+    is_limited: Array = np.logical_not(possible.all(axis=0))
     edges = np.unique(np.concatenate(list(tables.moves_between_nodes(is_limited))), axis=0)
     starts = np.searchsorted(edges[:, 0], np.arange(len(tables.nodes) + 1)).astype(np.int64)
     return kernels.Graph(

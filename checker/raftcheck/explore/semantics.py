@@ -126,6 +126,8 @@ class Semantics:
         if step.state != processes[pid]:
             processes = (*processes[:pid], step.state, *processes[pid + 1 :])
         if envelopes:
+            for envelope in envelopes:
+                self._number(envelope)
             network = self._operations.add(network, envelopes)
         return Successor(event, step, GlobalState(processes, network, ghost))
 
@@ -178,7 +180,7 @@ class Semantics:
         return tuple(Envelope(to, sender, message) for to, message in sends)
 
     def _number(self, envelope: Envelope) -> int:
-        """Number envelopes as they are first seen: an order that does not depend on hashes."""
+        """Number envelopes as they are first sent: an order that does not depend on hashes."""
         return self._numbers.setdefault(envelope, len(self._numbers))
 
 

@@ -293,9 +293,8 @@ class Tables:
         given = self.symmetry.value(input, names)
         renamed = self.semantics.step(pid, before, given)
         if isinstance(renamed, Exception) or not self.symmetry.is_renamed(step, names, renamed):
-            self.symmetry.refuse(
-                f"process {names.index(pid)} in {self.nodes.values[node][1]!r} does with {input!r} other than its renamings"
-            )
+            first, state = self.nodes.values[node]
+            self.symmetry.refuse(f"process {first} in {state!r} does with {input!r} other than its renamings")
         return Executed(pid, before, given, renamed)  # type: ignore[arg-type]
 
     def _add_step(self, node: int, named: list[Executed]) -> int:

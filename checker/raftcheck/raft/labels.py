@@ -10,7 +10,7 @@ from raftcheck.raft.process import Crash, CrashWithin, Node
 from raftcheck.report.labels import differences
 from raftimpl import step as core
 from raftimpl.messages import Entry, Message
-from raftimpl.state import durable
+from raftimpl.state import ServerState, durable
 
 INPUT_TEXTS = {
     core.ElectionTimeout: "has an election timeout",
@@ -77,6 +77,15 @@ class RaftLabels:
             return f"receives {self.value(message)} from {self.process(input.sender)}"
         return INPUT_TEXTS[type(input)].format(input, command_text(getattr(input, "command", None)))
 
+    def state(self, state: Node) -> str:
+        """Return a server's role and what else is not as it was at the very start; its disk as `changes` shows it."""
+        server = state.server
+        changed = differences(ServerState(server.id, role=server.role), server)
+        texts = [self.value(server.role), *(f"{path} {self._field(path, now)}" for path, _, now in changed)]
+        if state.crash_after is not None:
+            texts.append(f"will crash after {state.crash_after} outputs")
+        return ", ".join([*texts, *self._disk(state)])
+
     def changes(self, before: Node, after: Node) -> list[str]:
         """Return what differs in a server; its disk is shown where it is not what the server believes."""
         texts = [
@@ -84,9 +93,10 @@ class RaftLabels:
             for path, old, new in differences(before.server, after.server)
             if path not in BOOKKEEPING or is_worth_showing(new)
         ]
-        if after.disk != durable(after.server):
-            texts.append(f"on disk: {self.value(after.disk)}")
-        return texts
+        return [*texts, *self._disk(after)]
+
+    def _disk(self, node: Node) -> list[str]:
+        return [f"on disk: {self.value(node.disk)}"] if node.disk != durable(node.server) else []
 
     def _field(self, path: str, value: Any) -> str:
         return self.process(value) if path in SERVER_FIELDS and value is not None else self.value(value)

@@ -1,6 +1,7 @@
 """Results and counterexamples for people and for other programs: text, JSON, ITF, Mermaid."""
 
 from raftcheck.report.document import SCHEMA, result_document
+from raftcheck.report.graph import dot, graphml, labelled_graph
 from raftcheck.report.itf import itf_document
 from raftcheck.report.labels import Labels, PlainLabels
 from raftcheck.report.mermaid import mermaid
@@ -13,7 +14,10 @@ __all__ = [
     "PlainLabels",
     "counterexample_text",
     "event_lines",
+    "dot",
+    "graphml",
     "itf_document",
+    "labelled_graph",
     "mermaid",
     "result_document",
     "result_text",

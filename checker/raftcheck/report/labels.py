@@ -18,6 +18,9 @@ class Labels(Protocol):
     def value(self, value: Any) -> str:
         """Return a message or any other value as short text."""
 
+    def state(self, state: Any) -> str:
+        """Return the state of a process as short text; different states have different texts."""
+
     def input(self, input: Any) -> str:
         """Return what happens, as the rest of a sentence that begins with the process."""
 
@@ -35,6 +38,10 @@ class PlainLabels:
     def value(self, value: Any) -> str:
         """Return a value as short text."""
         return repr(value)
+
+    def state(self, state: Any) -> str:
+        """Return the state of a process as short text."""
+        return self.value(state)
 
     def input(self, input: Any) -> str:
         """Return what happens."""

@@ -2,8 +2,8 @@
 
 A message makes no difference if in every node that its receiver can still reach its delivery does nothing; it makes
 none beside another one if in every such node it does nothing or the same as the other. What a delivery does is an
-*effect*, a number; 0 is nothing. An effect that only sends is a *reply*; what it sends are its words. A reply also makes
-no difference where the same was sent already: the network of a kept state has all replies that are possible now.
+*effect*, a number; 0 is nothing. An effect that only sends is a *reply*; what it sends are its words. A reply also
+makes no difference where the same was sent already: what is compared has all replies that are possible now.
 """
 
 from typing import NamedTuple
@@ -185,7 +185,7 @@ def is_no_more_than(kind, other, reached, count, effects, scratch):
     at_once = scratch.rows[kind, count]
     for position in range(count):
         effect, others = scratch.rows[kind, position], scratch.rows[other, position]
-        if effect == NOTHING or effect == others:
+        if effect in (NOTHING, others):
             continue
         if not effects.is_reply[effect]:
             return False
