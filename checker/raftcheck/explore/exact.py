@@ -191,7 +191,7 @@ class ExactSearch:
             chunk, output = batch[number], self._outputs[number]
             shard = self.shards[chunk.shard].arrays()
             while True:
-                kernels.expand(shard.states, shard.networks, chunk.states, model, output)
+                kernels.expand(shard.states, shard.networks, chunk.shard, chunk.states, model, output)
                 if not output.counts[2]:
                     return
                 output = self._outputs[number] = self._new_output(2 * len(output.rows))

@@ -64,7 +64,9 @@ class ShardTables:
 
     def arrays(self) -> kernels.Shard:
         """Return the tables as compiled code uses them."""
-        return kernels.Shard(self._states, self._state_slots, self._networks, self._network_slots, self._counts, self._block)
+        return kernels.Shard(
+            self._states, self._state_slots, self._networks, self._network_slots, self._counts, self._block
+        )
 
     def absorb(self, own: int, output: Any, orbit: int) -> None:
         """Keep those rows of an output that belong to this shard, which is number `own`, and are new."""

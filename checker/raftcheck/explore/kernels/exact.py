@@ -22,8 +22,7 @@ from raftcheck.explore.kernels.inboxes import ADD, RENAME, Inboxes, operation
 from raftcheck.explore.kernels.local import FIRST_SEND, SENDS, UNKNOWN, Local
 from raftcheck.explore.kernels.options import COUNT_BITS, LOST, Options
 from raftcheck.explore.kernels.questions import CHANGE, MOVE, OPTIONS, Questions, ask, wait
-from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_of, mixed, same
-
+from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_of, same, scattered
 
 BLOCK = 32
 
@@ -52,7 +51,7 @@ class Output(NamedTuple):
     """
 
     rows: np.ndarray
-    hashes: np.ndarray  # of the rows' networks
+    hashes: np.ndarray  # of the rows' networks; of a network that is known, just the shard
     sources: np.ndarray  # which state of those expanded each row comes from
     order: np.ndarray
     starts: np.ndarray
@@ -86,13 +85,14 @@ class Source(NamedTuple):
     """The state being expanded."""
 
     position: int
+    shard: int
     combination: int
     network: int
 
 
 @kernel
-def expand(states, networks, todo, model, output):
-    """Write all successors of the states numbered in `todo` (of one shard) to `output`."""
+def expand(states, networks, own, todo, model, output):
+    """Write all successors of the states numbered in `todo` (of shard `own`) to `output`."""
     processes = networks.shape[1]
     scratch = output.scratch
     work = Work(scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], output.combination)
@@ -100,7 +100,7 @@ def expand(states, networks, todo, model, output):
     output.questions.counts[:] = 0
     for position in range(todo.size):
         state = states[todo[position]]
-        source = Source(position, state >> 32, state & 0xFFFFFFFF)
+        source = Source(position, own, state >> 32, state & 0xFFFFFFFF)
         copy(networks[source.network], work.before)
         rows, transitions = output.counts[0], output.counts[1]
         known = True
@@ -203,9 +203,13 @@ def emit(combination, renaming, processes, model, output, work, source):
         copy(work.best, row)
         row[processes + 2] = stabiliser
     row[processes] = combination
-    row[processes + 1] = source.network if stays else UNKNOWN
+    if stays:
+        row[processes + 1] = source.network
+        output.hashes[number] = source.shard
+    else:
+        row[processes + 1] = UNKNOWN
+        output.hashes[number] = hash_of(row, 0, processes)
     output.sources[number] = source.position
-    output.hashes[number] = hash_of(row, 0, processes)
     output.counts[0] = number + 1
     output.counts[1] += 1
     return True
@@ -283,7 +287,7 @@ def most_rows(capacity, slots):
 @part
 def home_of_state(key, size):
     """Return where in a table of `size` slots the search for a state begins."""
-    return home_of(mixed(key), size)
+    return home_of(scattered(key), size)
 
 
 @part
