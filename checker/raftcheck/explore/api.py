@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from raftcheck.explore.covering import CoveringSearch
 from raftcheck.explore.exact import ExactSearch
-from raftcheck.explore.limits import Limits, peak_memory
+from raftcheck.explore.limits import Limits, MemoryLimitError, peak_memory
 from raftcheck.explore.recovery import check_recoverable
 from raftcheck.explore.reference import ReferenceSearch
 from raftcheck.explore.result import Counterexample, Progress, PropertyResult, Result, Verdict, VerificationError
@@ -42,8 +42,8 @@ def explore(
     told in `raftcheck.explore.limits`. `progress` is called a few times a second. `bounds` is what the model says of
     its own limits; it is handed on to the result.
 
-    Raises ModelError for a request that cannot be answered. Ctrl-C ends the exploration with the verdict
-    "inconclusive" and the figures reached.
+    Raises ModelError for a request that cannot be answered. Ctrl-C, and want of memory,
+    end the exploration with the verdict "inconclusive" and the figures reached.
     """
     if mode not in MODES:
         raise ModelError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
@@ -62,10 +62,22 @@ def explore(
     else:
         search = ExactSearch(system, properties, limits, progress, symmetry, workers)
     with without_garbage_collection():
+        _run(search)
+    return _result(search, mode, bounds or {})
+
+
+def _run(search: Search) -> None:
+    """Run a search to its end; whatever cuts it short becomes its limit."""
+    try:
         search.run()
         if isinstance(search, ExactSearch):
             check_recoverable(search)
-    return _result(search, mode, bounds or {})
+    except KeyboardInterrupt:
+        search.limit = "interrupted"
+    except MemoryLimitError as error:
+        search.limit = str(error)
+    except MemoryError:
+        search.limit = "out of memory"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ the search finds.
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from threading import Timer
@@ -87,7 +87,7 @@ class ExactSearch:
         self.options = Options(lossy, self.tables, self.networks)
         self.tracer = Tracer(self.semantics, self.symmetry, self.tables, self.networks)
         processes = len(system.processes)
-        self.shards = [ShardTables(processes) for _ in range(SHARDS)]
+        self.shards = [ShardTables(processes, self.watch.afford) for _ in range(SHARDS)]
         self.levels = [[0] * SHARDS]
         self.transitions = 0
         self.depth = 0
@@ -111,13 +111,10 @@ class ExactSearch:
         return sum(shard.orbits for shard in self.shards)
 
     def run(self) -> None:
-        """Explore until everything is visited, a property is violated, or a limit is reached."""
-        try:
-            self._search()
-        except KeyboardInterrupt:
-            self.limit = "interrupted"
+        """Explore until everything is visited, a property is violated, or a limit is reached.
 
-    def _search(self) -> None:
+        Raises KeyboardInterrupt and MemoryError; what was found until then can still be read.
+        """
         with compilation_announced(self.watch):
             self._begin()
         if self._judge_new():
@@ -129,7 +126,7 @@ class ExactSearch:
             first = self.levels[-1]
             self.levels.append([shard.states for shard in self.shards])
             self.depth = len(self.levels) - 2
-            self._each(range(SHARDS), lambda number, first=first: self.shards[number].sort(first[number]))
+            self._sort(first)
             self._expand_level(first, self.levels[-1])
             if self.limit is not None or self.counterexample is not None:
                 return
@@ -158,6 +155,14 @@ class ExactSearch:
                 self.limit = f"max_states={self.limits.max_states}"
             if self.limit is not None or self.counterexample is not None:
                 return
+
+    def _sort(self, first: list[int]) -> None:
+        """Put the states of a level in an order in which expanding finds in the cache what it needs."""
+
+        def sort_own(number: int) -> None:
+            self.shards[number].sort(first[number])
+
+        self._each(range(SHARDS), sort_own)
 
     def _frontier(self) -> int:
         return self.states - sum(self.levels[-1])
@@ -191,7 +196,7 @@ class ExactSearch:
             chunk, output = batch[number], self._outputs[number]
             shard = self.shards[chunk.shard].arrays()
             while True:
-                kernels.expand(shard.states, shard.networks, chunk.states, model, output)
+                kernels.expand(shard.states, shard.networks, chunk.shard, chunk.states, model, output)
                 if not output.counts[2]:
                     return
                 output = self._outputs[number] = self._new_output(2 * len(output.rows))
@@ -215,7 +220,15 @@ class ExactSearch:
             for number in numbers:
                 task(number)
         else:
-            list(self._threads.map(task, numbers))
+            tasks = [self._threads.submit(task, number) for number in numbers]
+            try:
+                for running in tasks:
+                    running.result()
+            finally:
+                # After an exception, too, nobody may read the tables while a thread still changes them.
+                for running in tasks:
+                    running.cancel()
+                wait(tasks)
 
     def _answer(self, outputs: list[kernels.Output]) -> None:
         answers = {CHANGE: self.networks.answer, OPTIONS: self.options.answer, MOVE: self.combinations.answer}

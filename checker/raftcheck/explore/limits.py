@@ -39,6 +39,10 @@ class Limits:
                 raise ModelError(f"{name} must be at least {least}, not {value}")
 
 
+class MemoryLimitError(MemoryError):
+    """Raised instead of taking memory beyond `max_memory`; its text is the limit."""
+
+
 class Watch:
     """Looks at clock and memory now and then, and reports progress."""
 
@@ -69,3 +73,9 @@ class Watch:
         if limits.max_memory is not None and peak_memory() >= limits.max_memory:
             return f"max_memory={limits.max_memory}"
         return None
+
+    def afford(self, more: int) -> None:
+        """Raise MemoryLimitError if so many more bytes would be beyond the limit of memory."""
+        most = self._limits.max_memory
+        if most is not None and peak_memory() + more > most:
+            raise MemoryLimitError(f"max_memory={most}")

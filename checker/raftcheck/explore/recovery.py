@@ -1,6 +1,6 @@
 """AG EF: from every state a goal must be reachable. Searched backwards from all states with the goal.
 
-The transitions of all states are listed once more, which takes eight bytes for each while they are sorted.
+The transitions of all states are listed once more, which takes some bytes for each until they are sorted.
 """
 
 from typing import NamedTuple
@@ -15,6 +15,9 @@ from raftcheck.explore.result import GlobalState
 from raftcheck.explore.shorten import counterexample
 from raftcheck.model import ModelError
 
+BYTES_WHILE_SORTED = 24
+"""Of each transition: where it comes from and where it leads, both twice, and the order."""
+
 
 class Incoming(NamedTuple):
     """All transitions by where they lead: `sources[starts[s] : starts[s + 1]]` are the states before s."""
@@ -28,6 +31,8 @@ def check_recoverable(search: ExactSearch) -> None:
     if not search.visited_all or not search.monitor.recoverable:
         return
     incoming = incoming_transitions(search)
+    if incoming is None:
+        return
     for evaluator in search.monitor.recoverable:
         has = np.array([has_goal(search, evaluator, row) for row in search.combinations.rows], np.bool_)
         marked = np.concatenate([has[shard.combination_numbers()] for shard in search.shards])
@@ -39,8 +44,9 @@ def check_recoverable(search: ExactSearch) -> None:
             return
 
 
-def incoming_transitions(search: ExactSearch) -> Incoming:
-    """Return all transitions, by where they lead; states are numbered shard by shard."""
+def incoming_transitions(search: ExactSearch) -> Incoming | None:
+    """Return all transitions, by where they lead; states are numbered shard by shard. None if a limit is reached."""
+    search.watch.afford(BYTES_WHILE_SORTED * search.transitions)
     counts = [shard.states for shard in search.shards]
     offsets = np.concatenate([[0], np.cumsum(counts)])
     sources, targets = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
@@ -52,6 +58,9 @@ def incoming_transitions(search: ExactSearch) -> Incoming:
                 found = shard.find(output.rows[chosen], indexes[own])
                 sources.append((chunk.states[output.sources[chosen]] + offsets[chunk.shard]).astype(np.int32))
                 targets.append((found + offsets[own]).astype(np.int32))
+        search.limit = search.watch.limit_reached(search.states, search.transitions, search.depth, 0)
+        if search.limit is not None:
+            return None
     target = np.concatenate(targets)
     order = np.argsort(target, kind="stable")
     starts = np.searchsorted(target[order], np.arange(offsets[-1] + 1))

@@ -4,6 +4,7 @@ Rows grow in place (numpy hands that to the allocator, which moves pages rather 
 when it grows, but there are several shards: at no moment does growing need twice the memory.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,13 @@ from raftcheck.explore.kernels import exact as kernels
 from raftcheck.explore.kernels.rows import EMPTY, fill_slots
 
 GROWTH = 1.5
-FULL = 0.7
 
 
 class ShardTables:
-    """The states that one shard owns."""
+    """The states that one shard owns. `afford` is told before memory is taken, and may raise MemoryError."""
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, afford: Callable[[int], None]) -> None:
+        self._afford = afford
         self._states: Array = np.zeros(256, np.int64)
         self._state_slots: Array = np.full(512, EMPTY, np.int64)
         self._networks: Array = np.zeros((256, processes), np.int32)
@@ -77,16 +78,24 @@ class ShardTables:
                 self._grow()
 
     def _grow(self) -> None:
-        states, networks = int(self._counts[0]), int(self._counts[1])
-        if states + kernels.BLOCK >= len(self._states):
-            self._states.resize(int(len(self._states) * GROWTH), refcheck=False)
-        if networks + kernels.BLOCK >= len(self._networks):
-            self._networks.resize((int(len(self._networks) * GROWTH), self._networks.shape[1]), refcheck=False)
-        if states + kernels.BLOCK >= self._state_slots.size * 7 // 10:
-            slots = np.full(int(self._state_slots.size * GROWTH), EMPTY, np.int64)
+        """Make room wherever there is too little for one more block. Raises MemoryError if it is not to be had."""
+        states, networks = int(self._counts[0]) + kernels.BLOCK, int(self._counts[1]) + kernels.BLOCK
+        if states > len(self._states):
+            self._states.resize(self._grown(self._states), refcheck=False)
+        if networks > len(self._networks):
+            size = self._grown(self._networks)
+            self._networks.resize((size, self._networks.shape[1]), refcheck=False)
+        if states > self._state_slots.size * 7 // 10:
+            slots = np.full(self._grown(self._state_slots, anew=True), EMPTY, np.int64)
             kernels.move_states(self._state_slots, slots)
             self._state_slots = slots
-        if networks + kernels.BLOCK >= self._network_slots.size * 7 // 10:
-            slots = np.full(int(self._network_slots.size * GROWTH), EMPTY, np.int32)
-            fill_slots(self._networks, slots, networks)
+        if networks > self._network_slots.size * 7 // 10:
+            slots = np.full(self._grown(self._network_slots, anew=True), EMPTY, np.int32)
+            fill_slots(self._networks, slots, int(self._counts[1]))
             self._network_slots = slots
+
+    def _grown(self, array: Array, anew: bool = False) -> int:
+        """Return the length to which an array is to grow, in place or `anew`, if there is memory for that."""
+        size = int(len(array) * GROWTH)
+        self._afford((size if anew else size - len(array)) * array[:1].nbytes)
+        return size

@@ -22,15 +22,17 @@ from raftcheck.explore.kernels.inboxes import ADD, RENAME, Inboxes, operation
 from raftcheck.explore.kernels.local import FIRST_SEND, SENDS, UNKNOWN, Local
 from raftcheck.explore.kernels.options import COUNT_BITS, LOST, Options
 from raftcheck.explore.kernels.questions import CHANGE, MOVE, OPTIONS, Questions, ask, wait
-from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_of, mixed, same
+from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_of, same, scattered
 
 BLOCK = 32
+"""How many rows are absorbed at a time."""
 
 
 class Shard(NamedTuple):
     """The states that one shard owns, as keys: combination << 32 | network.
 
-    `counts`: how many states, how many networks, and how many states with all their renamings.
+    `counts`: how many states, how many networks, how many states with all their renamings, and a number that means
+    nothing (without it, the compiler would leave out what is read ahead).
     """
 
     states: np.ndarray
@@ -38,7 +40,7 @@ class Shard(NamedTuple):
     networks: np.ndarray  # network -> inboxes by pid
     network_slots: np.ndarray
     counts: np.ndarray
-    block: np.ndarray
+    block: np.ndarray  # scratch: the keys of a block of states, and their homes
 
 
 class Output(NamedTuple):
@@ -51,7 +53,7 @@ class Output(NamedTuple):
     """
 
     rows: np.ndarray
-    hashes: np.ndarray  # of the rows' networks
+    hashes: np.ndarray  # of the rows' networks; of a network that is known, just the shard
     sources: np.ndarray  # which state of those expanded each row comes from
     order: np.ndarray
     starts: np.ndarray
@@ -85,13 +87,14 @@ class Source(NamedTuple):
     """The state being expanded."""
 
     position: int
+    shard: int
     combination: int
     network: int
 
 
 @kernel
-def expand(states, networks, todo, model, output):
-    """Write all successors of the states numbered in `todo` (of one shard) to `output`."""
+def expand(states, networks, own, todo, model, output):
+    """Write all successors of the states numbered in `todo` (of shard `own`) to `output`."""
     processes = networks.shape[1]
     scratch = output.scratch
     work = Work(scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], output.combination)
@@ -99,7 +102,7 @@ def expand(states, networks, todo, model, output):
     output.questions.counts[:] = 0
     for position in range(todo.size):
         state = states[todo[position]]
-        source = Source(position, state >> 32, state & 0xFFFFFFFF)
+        source = Source(position, own, state >> 32, state & 0xFFFFFFFF)
         copy(networks[source.network], work.before)
         rows, transitions = output.counts[0], output.counts[1]
         known = True
@@ -202,9 +205,13 @@ def emit(combination, renaming, processes, model, output, work, source):
         copy(work.best, row)
         row[processes + 2] = stabiliser
     row[processes] = combination
-    row[processes + 1] = source.network if stays else UNKNOWN
+    if stays:
+        row[processes + 1] = source.network
+        output.hashes[number] = source.shard
+    else:
+        row[processes + 1] = UNKNOWN
+        output.hashes[number] = hash_of(row, 0, processes)
     output.sources[number] = source.position
-    output.hashes[number] = hash_of(row, 0, processes)
     output.counts[0] = number + 1
     output.counts[1] += 1
     return True
@@ -274,21 +281,15 @@ def sort_by_shard(output):
 
 
 @part
-def most_rows(capacity, slots):
-    """Return how many rows there may be, with slots at most seven tenths full."""
-    return min(capacity, slots * 7 // 10)
-
-
-@part
 def home_of_state(key, size):
     """Return where in a table of `size` slots the search for a state begins."""
-    return home_of(mixed(key), size)
+    return home_of(scattered(key), size)
 
 
 @part
-def find_state(slots, key):
-    """Return the slot where a state is, or where it belongs."""
-    slot = home_of_state(key, slots.size)
+def find_state(slots, key, home):
+    """Return the slot where a state is, or where it belongs, with its home in the table."""
+    slot = home
     while slots[slot] != EMPTY and slots[slot] != key:
         slot += 1
         if slot == slots.size:
@@ -321,15 +322,18 @@ def absorb(shard, own, output, first, orbit):
 
     `orbit` is how many renamings there are: a state has as many different ones as that, divided by how many
     leave it as it is.
+
+    A table is too large for the processor's cache, and each row is somewhere else in it. So the slots of a block of
+    rows are read first, all at once, and only then looked at one after another: that waits for memory once a block.
     """
     processes, counts = shard.networks.shape[1], shard.counts
-    room = most_rows(shard.states.size, shard.state_slots.size)
-    room_for_networks = most_rows(shard.networks.shape[0], shard.network_slots.size)
+    room = min(shard.states.size, shard.state_slots.size * 7 // 10)
+    room_for_networks = min(shard.networks.shape[0], shard.network_slots.size * 7 // 10)
     start, end = output.starts[own], output.starts[own + 1]
     for block in range(start + first, end, BLOCK):
-        stop = min(block + BLOCK, end)
         if counts[0] + BLOCK > room or counts[1] + BLOCK > room_for_networks:
             return block - start
+        stop = min(block + BLOCK, end)
         touched = 0
         for done in range(block, stop):
             touched += shard.network_slots[home_of(output.hashes[output.order[done]], shard.network_slots.size)]
@@ -341,16 +345,12 @@ def absorb(shard, own, output, first, orbit):
                 network = put_network(shard, row, output.hashes[number])
             key = (np.int64(row[processes]) << 32) | network
             home = home_of_state(key, shard.state_slots.size)
-            shard.block[done - block, 0] = key
-            shard.block[done - block, 1] = home
+            shard.block[done - block, 0], shard.block[done - block, 1] = key, home
             touched += shard.state_slots[home]
         counts[3] = touched
         for done in range(block, stop):
-            key, slot = shard.block[done - block, 0], shard.block[done - block, 1]
-            while shard.state_slots[slot] != EMPTY and shard.state_slots[slot] != key:
-                slot += 1
-                if slot == shard.state_slots.size:
-                    slot = 0
+            key = shard.block[done - block, 0]
+            slot = find_state(shard.state_slots, key, shard.block[done - block, 1])
             if shard.state_slots[slot] == EMPTY:
                 shard.state_slots[slot] = key
                 shard.states[counts[0]] = key
@@ -361,18 +361,18 @@ def absorb(shard, own, output, first, orbit):
 
 @kernel
 def move_states(old_slots, slots):
-    """Enter all states into larger, empty slots. Homes are in the same order in both, so this goes through memory once."""
+    """Enter all states into larger, empty slots. Their homes are in the same order there: no jumps through memory."""
     for position in range(old_slots.size):
         key = old_slots[position]
         if key != EMPTY:
-            slots[find_state(slots, key)] = key
+            slots[find_state(slots, key, home_of_state(key, slots.size))] = key
 
 
 @kernel
 def number_slots(states, count, slots, numbers):
     """Write for each slot that holds a state the state's number."""
     for number in range(count):
-        numbers[find_state(slots, states[number])] = number
+        numbers[find_state(slots, states[number], home_of_state(states[number], slots.size))] = number
 
 
 @kernel
@@ -386,7 +386,8 @@ def find_states(shard, numbers, rows, found):
         network = find_row(shard.networks, shard.network_slots, rows[position], 0)
         found[position] = UNKNOWN
         if network >= 0:
-            slot = find_state(shard.state_slots, (np.int64(rows[position, processes]) << 32) | network)
+            key = (np.int64(rows[position, processes]) << 32) | network
+            slot = find_state(shard.state_slots, key, home_of_state(key, shard.state_slots.size))
             if shard.state_slots[slot] != EMPTY:
                 found[position] = numbers[slot]
 

@@ -33,6 +33,12 @@ def hash_of(row, start, stop):
 
 
 @part
+def scattered(key):
+    """Return a hash of a number of 64 bits, of which only the upper half is good: enough for `home_of`."""
+    return np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
+
+
+@part
 def home_of(value, size):
     """Return where in a table of `size` slots the search for a hash begins."""
     return np.int64(((value >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32))
@@ -87,7 +93,7 @@ def fill_slots(rows, slots, count):
 @part
 def get(keys, values, key):
     """Return what a map holds for a key (not negative), EMPTY if nothing."""
-    slot = home_of(mixed(key), keys.size)
+    slot = home_of(scattered(key), keys.size)
     while keys[slot] != EMPTY:
         if keys[slot] == key:
             return values[slot]
@@ -100,7 +106,7 @@ def get(keys, values, key):
 @kernel
 def put(keys, values, key, value):
     """Enter a key that is not in the map yet."""
-    slot = home_of(mixed(key), keys.size)
+    slot = home_of(scattered(key), keys.size)
     while keys[slot] != EMPTY:
         slot += 1
         if slot == keys.size:
