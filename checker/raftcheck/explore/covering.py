@@ -194,7 +194,8 @@ class CoveringSearch:
     def _next_level(self) -> list[tuple[int, int]]:
         """Return the states that were kept since the last call and are not covered.
 
-        Those with the most under way come first: they are likely to cover others. Each is named by its shard and its number there.
+        Those with the most under way come first: they are likely to cover others. Each is named by its shard and its
+        number there.
         """
         found = []
         for number, shard in enumerate(self._shards):

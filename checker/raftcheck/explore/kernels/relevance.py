@@ -185,7 +185,7 @@ def is_no_more_than(kind, other, reached, count, effects, scratch):
     at_once = scratch.rows[kind, count]
     for position in range(count):
         effect, others = scratch.rows[kind, position], scratch.rows[other, position]
-        if effect in (NOTHING, others):
+        if effect == NOTHING or effect == others:
             continue
         if not effects.is_reply[effect]:
             return False
