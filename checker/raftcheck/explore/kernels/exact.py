@@ -27,6 +27,8 @@ from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_o
 BLOCK = 32
 """How many rows are absorbed at a time."""
 
+AHEAD = 16
+
 
 class Shard(NamedTuple):
     """The states that one shard owns, as keys: combination << 32 | network.
@@ -101,6 +103,16 @@ def expand(states, networks, own, todo, model, output):
     output.counts[:] = 0
     output.questions.counts[:] = 0
     for position in range(todo.size):
+        if position + AHEAD < todo.size:
+            read_ahead(networks, (states[todo[position + AHEAD]] & 0xFFFFFFFF) * processes)
+        if position + AHEAD // 2 < todo.size:
+            next_state = states[todo[position + AHEAD // 2]]
+            for pid in range(processes):
+                node = model.combinations.rows[next_state >> 32, pid]
+                key = (np.int64(node) << 32) | networks[next_state & 0xFFFFFFFF, pid]
+                home = home_of(scattered(key), model.options.keys.size)
+                read_ahead(model.options.keys, home)
+                read_ahead(model.options.values, home)
         state = states[todo[position]]
         source = Source(position, own, state >> 32, state & 0xFFFFFFFF)
         copy(networks[source.network], work.before)
