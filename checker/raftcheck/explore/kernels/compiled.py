@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 Function = Callable[..., Any]
 
@@ -53,3 +56,21 @@ def part(function: Function) -> Function:
     """
     compiled: Function = numba.njit(function, inline="always", error_model="numpy", _nrt=False)
     return compiled
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def read_ahead(typing_context, array, position):  # type: ignore[no-untyped-def]
+    """Begin to fetch `array[position]`, counted in items from the start, from memory, without waiting for it."""
+    del typing_context
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        address = builder.bitcast(builder.gep(start, [arguments[1]]), ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        fetch = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, fetch, "llvm.prefetch.p0")
+        for_reading, keep_longest, data = number(0), number(3), number(1)
+        builder.call(function, [address, for_reading, keep_longest, data])
+        return context.get_dummy_value()
+
+    return types.void(array, position), generate

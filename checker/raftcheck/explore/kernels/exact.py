@@ -17,7 +17,7 @@ from raftcheck.explore.kernels.combinations import (
     copy,
     rename_combination,
 )
-from raftcheck.explore.kernels.compiled import kernel, part
+from raftcheck.explore.kernels.compiled import kernel, part, read_ahead
 from raftcheck.explore.kernels.inboxes import ADD, RENAME, Inboxes, operation
 from raftcheck.explore.kernels.local import FIRST_SEND, SENDS, UNKNOWN, Local
 from raftcheck.explore.kernels.options import COUNT_BITS, LOST, Options
@@ -26,6 +26,8 @@ from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_o
 
 BLOCK = 32
 """How many rows are absorbed at a time."""
+
+AHEAD = 16
 
 
 class Shard(NamedTuple):
@@ -101,6 +103,16 @@ def expand(states, networks, own, todo, model, output):
     output.counts[:] = 0
     output.questions.counts[:] = 0
     for position in range(todo.size):
+        if position + AHEAD < todo.size:
+            read_ahead(networks, (states[todo[position + AHEAD]] & 0xFFFFFFFF) * processes)
+        if position + AHEAD // 2 < todo.size:
+            next_state = states[todo[position + AHEAD // 2]]
+            for pid in range(processes):
+                node = model.combinations.rows[next_state >> 32, pid]
+                key = (np.int64(node) << 32) | networks[next_state & 0xFFFFFFFF, pid]
+                home = home_of(scattered(key), model.options.keys.size)
+                read_ahead(model.options.keys, home)
+                read_ahead(model.options.values, home)
         state = states[todo[position]]
         source = Source(position, own, state >> 32, state & 0xFFFFFFFF)
         copy(networks[source.network], work.before)
@@ -334,9 +346,11 @@ def absorb(shard, own, output, first, orbit):
         if counts[0] + BLOCK > room or counts[1] + BLOCK > room_for_networks:
             return block - start
         stop = min(block + BLOCK, end)
-        touched = 0
         for done in range(block, stop):
-            touched += shard.network_slots[home_of(output.hashes[output.order[done]], shard.network_slots.size)]
+            read_ahead(shard.network_slots, home_of(output.hashes[output.order[done]], shard.network_slots.size))
+        for done in range(block, stop):
+            slot = home_of(output.hashes[output.order[done]], shard.network_slots.size)
+            read_ahead(shard.networks, shard.network_slots[slot] * processes)
         for done in range(block, stop):
             number = output.order[done]
             row = output.rows[number]
@@ -346,8 +360,7 @@ def absorb(shard, own, output, first, orbit):
             key = (np.int64(row[processes]) << 32) | network
             home = home_of_state(key, shard.state_slots.size)
             shard.block[done - block, 0], shard.block[done - block, 1] = key, home
-            touched += shard.state_slots[home]
-        counts[3] = touched
+            read_ahead(shard.state_slots, home)
         for done in range(block, stop):
             key = shard.block[done - block, 0]
             slot = find_state(shard.state_slots, key, shard.block[done - block, 1])
