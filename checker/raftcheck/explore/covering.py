@@ -336,9 +336,18 @@ class CoveringSearch:
             self._found(broken.name, self._events_to(shard, self._shards[shard].first_of(combination))[0])
 
     def _found_step(self, error: BrokenStepError, waiting: "Iterator[Place]") -> None:
-        """Find a state, among those that wait, in which the step that is at fault is possible."""
+        """Find a state, among those that wait, in which the step that is at fault is possible.
+
+        Where a state itself breaks a property, that comes first: its steps are the consequence.
+        """
+        places = list(waiting)
+        combinations = np.array([place.combination for place in places])
+        broken = self._judge.judge(self.combinations.rows[combinations], self.tables.depth)
+        if broken is not None:
+            self._found(broken.name, places[broken.row].path()[0])
+            return
         pid = self.tables.nodes.values[error.node][0]
-        for place in waiting:
+        for place in places:
             if self.combinations.rows[place.combination, pid] != error.node:
                 continue
             events, names = place.path()

@@ -22,7 +22,7 @@ NOTHING = 0
 class Effects(NamedTuple):
     """What the delivery of each message does in each node, looked up under the least name of the node."""
 
-    table: np.ndarray  # leader's row, place of the message -> effect, UNKNOWN
+    table: np.ndarray  # row, place of the message -> effect, UNKNOWN
     rows: np.ndarray  # node -> row of the node that stands for all its renamings, in `table`
     to_least: np.ndarray  # node -> renaming that makes it that node
     from_least: np.ndarray  # node -> renaming that makes it out of that node
