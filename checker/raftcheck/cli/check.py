@@ -28,8 +28,8 @@ from raftcheck.version import __version__
 def check(
     servers: o.ServersOption = 3,
     terms: o.TermsOption = 2,
-    entries: o.EntriesOption = 1,
-    crashes: o.CrashesOption = 0,
+    entries: o.EntriesOption = 2,
+    crashes: o.CrashesOption = 1,
     reads: o.ReadsOption = 0,
     heartbeats: o.HeartbeatsOption = 0,
     forwarding: o.ForwardingOption = False,
@@ -60,7 +60,7 @@ def check(
 
     \b
     Examples:
-      raftproof check --terms 2 --entries 0 --crashes 1
+      raftproof check --servers 5 --terms 1 --entries 0 --crashes 0
       raftproof check --servers 2 --network ordered
       raftproof check --mutant vote-for-whoever-asks-first --property "Leader Completeness" --save found
       raftproof check --servers 2 --terms 1 --mode exact --graph states.dot

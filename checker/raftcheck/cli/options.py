@@ -48,7 +48,9 @@ ModeOption = Annotated[
     ),
 ]
 SymmetryOption = Annotated[bool, typer.Option(help="Explore states that differ only in the servers' names once.")]
-WorkersOption = Annotated[int | None, typer.Option(help="Threads of exact mode; by default one a core.")]
+WorkersOption = Annotated[
+    int | None, typer.Option(help="Threads; by default one a core. They change nothing but the speed.")
+]
 MaxStatesOption = Annotated[int | None, typer.Option(help="Stop after so many states.")]
 MaxDepthOption = Annotated[int | None, typer.Option(help="Stop after so many steps.")]
 MaxSecondsOption = Annotated[float | None, typer.Option(help="Stop after so many seconds.")]

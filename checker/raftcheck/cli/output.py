@@ -112,8 +112,9 @@ def progress_line(progress: Progress) -> str:
     if progress.note:
         return f"{progress.note} ({progress.seconds:.0f} s)"
     rate = progress.states / progress.seconds if progress.seconds else 0.0
+    again = f"round {progress.round}: " if progress.round > 1 else ""
     return (
-        f"{progress.states:,} states so far ({rate:,.0f}/s), {progress.frontier:,} to explore, "
+        f"{again}{progress.states:,} states so far ({rate:,.0f}/s), {progress.frontier:,} to explore, "
         f"{progress.transitions:,} transitions, depth {progress.depth}, {progress.seconds:.0f} s"
     )
 

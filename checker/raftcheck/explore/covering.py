@@ -143,7 +143,7 @@ class CoveringSearch:
 
     def _explore_round(self) -> None:
         """Explore everything, with a guess that is made anew when much more is known."""
-        self.rounds += 1
+        self.rounds = self.watch.round = self.rounds + 1
         self._new_round()
         if self._relevance.is_stale():
             self._relevance.refresh(self._words)

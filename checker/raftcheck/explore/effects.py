@@ -61,6 +61,7 @@ class Effects:
             self._renamed_words.array,
             tables.places.array,
             tables.renamed_messages.array,
+            tables.renamed_nodes.array,
         )
 
     def _meet_nodes(self) -> None:

@@ -51,6 +51,7 @@ class Watch:
         self._progress = progress
         self._start = time.monotonic()
         self._reported = self._start
+        self.round = 1
 
     @property
     def seconds(self) -> float:
@@ -67,7 +68,7 @@ class Watch:
         limits, now = self._limits, time.monotonic()
         if self._progress and now - self._reported >= PROGRESS_SECONDS:
             self._reported = now
-            self._progress(Progress(states, transitions, depth, frontier, now - self._start))
+            self._progress(Progress(states, transitions, depth, frontier, now - self._start, round=self.round))
         if limits.max_seconds is not None and now - self._start >= limits.max_seconds:
             return f"max_seconds={limits.max_seconds:g}"
         if limits.max_memory is not None and peak_memory() >= limits.max_memory:

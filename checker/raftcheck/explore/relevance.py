@@ -57,6 +57,7 @@ class Relevance:
         self._messages = tables.messages_by_receiver()
         possible, classes = possible_notices(tables) if self.is_used else (np.ones((1, 0), np.bool_), np.zeros(0, int))
         self._graph = graph_of(tables, possible) if self.is_used else None
+        self._is_shared = not tables.names_matter_in(np.flatnonzero(~possible.all(axis=0)))
         self._classes = classes
         self._ghost_classes = Column()
         self._ghost_classes.reserve(len(classes))
@@ -75,13 +76,16 @@ class Relevance:
         before = self._kinds, self._downs, self._starts.array, self._ghost_classes.array
         nodes, classes = np.nonzero(self._entries != UNKNOWN)
         entries = self._entries[nodes, classes]
+        if not len(entries):
+            self.refresh(self._words)
+            return True
         known = len(self._classes)
         self.refresh(self._words)
         successors = [np.unique(self._classes[:known][before[3][:known] == old]) for old in range(classes.max() + 1)]
         if any(len(successors[old]) > 1 for old in classes if old):
             return False
         new = np.array([int(successors[old][0]) if old else 0 for old in range(len(successors))])[classes]
-        self.answer((nodes << 32) | new, each)
+        self.answer((nodes.astype(np.int64) << 32) | new, each)
         now = self._entries[nodes, new]
         return all(self._still_follows(before, old, entry) for old, entry in zip(entries, now, strict=True))
 
@@ -113,17 +117,45 @@ class Relevance:
             self._ghost_classes.array, self._entries, self._kinds, self._starts.array, self._downs, self.is_used
         )
 
-    def answer(self, keys: Sequence[int] | Array, each: Each) -> None:
-        """Work out entries, given as node << 32 | class of ghosts."""
+    def answer(self, keys: Array, each: Each) -> None:
+        """Work out entries, given as node << 32 | class of ghosts.
+
+        The entry of a node is that of the least of its renamings, renamed; unless the scenario limits the processes
+        by their names.
+        """
         self.arrays()
+        effects = self._effects.arrays()
+        nodes, classes = keys >> 32, keys & 0xFFFFFFFF
+        least = effects.renamed_nodes[nodes, effects.to_least[nodes]] if self._is_shared else nodes
+        self._work_out(np.unique((least.astype(np.int64) << 32) | classes), each)
+        for node, of_ghost, original in zip(nodes, classes, least, strict=True):
+            if self._entries[node, of_ghost] == UNKNOWN:
+                self._rename(int(self._entries[original, of_ghost]), int(original), int(node), int(of_ghost))
+
+    def _work_out(self, keys: Array, each: Each) -> None:
+        keys = keys[self._entries[keys >> 32, keys & 0xFFFFFFFF] == UNKNOWN]
         makers = [Maker(self._tables, self._messages, len(self._tables.nodes)) for _ in keys[:2]]
-        for first in range(0, len(keys), len(makers)):
-            chosen = [int(key) for key in keys[first : first + len(makers)]]
+        for first in range(0, len(keys), 2):
+            chosen = [int(key) for key in keys[first : first + 2]]
             self._know_effects(makers, chosen)
-            make = partial(self._make, makers, chosen, self._effects.arrays())
-            each(range(len(chosen)), make)
+            each(range(len(chosen)), partial(self._make, makers, chosen, self._effects.arrays()))
             for key, maker in zip(chosen, makers, strict=False):
-                self._add(key, maker)
+                self._add(key >> 32, key & 0xFFFFFFFF, maker.kinds, maker.downs)
+
+    def _rename(self, entry: int, original: int, node: int, of_ghost: int) -> None:
+        """Add the entry of a node, made of that of a renaming of it."""
+        effects = self._effects.arrays()
+        messages = self._messages[self._tables.receiver_of_node(original)]
+        places = effects.places[messages]
+        renamed = effects.places[effects.renamed_messages[messages, effects.from_least[node]]]
+        kinds = np.full(self._words * WORD, UNKNOWN, np.int32)
+        kinds[renamed] = self._kinds[entry, places]
+        rows = 2 + int(kinds.max(initial=UNKNOWN))
+        downs = self._downs[self._starts.array[entry] : self._starts.array[entry] + rows]
+        bits = np.unpackbits(downs.view(np.uint8), axis=1, bitorder="little")
+        bits_renamed = np.zeros_like(bits)
+        bits_renamed[:, renamed] = bits[:, places]
+        self._add(node, of_ghost, kinds, np.packbits(bits_renamed, axis=1, bitorder="little").view(np.uint64))
 
     def _make(self, makers: "list[Maker]", keys: list[int], effects: kernels.Effects, number: int) -> None:
         makers[number].make(keys[number], effects, self._graph, self._words)
@@ -138,17 +170,17 @@ class Relevance:
                     self._effects.compute(map(int, about))
                 asked.counts[:] = 0
 
-    def _add(self, key: int, maker: "Maker") -> None:
+    def _add(self, node: int, of_ghost: int, kinds: Array, downs: Array) -> None:
         entry = self._starts.append(self._used_downs)
         if entry >= len(self._kinds):
             self._kinds = np.concatenate([self._kinds, np.full_like(self._kinds, UNKNOWN)])
-        self._kinds[entry, : len(maker.kinds)] = maker.kinds
-        needed = self._used_downs + len(maker.downs)
+        self._kinds[entry, : len(kinds)] = kinds
+        needed = self._used_downs + len(downs)
         while needed > len(self._downs):
             self._downs = np.concatenate([self._downs, np.zeros_like(self._downs)])
-        self._downs[self._used_downs : needed] = maker.downs
+        self._downs[self._used_downs : needed] = downs
         self._used_downs = needed
-        self._entries[key >> 32, key & 0xFFFFFFFF] = entry
+        self._entries[node, of_ghost] = entry
 
 
 class Maker:

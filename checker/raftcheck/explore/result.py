@@ -74,7 +74,10 @@ class PropertyResult:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an exploration has come; `note` says what takes long now, if it is not the exploration."""
+    """How far an exploration has come; `note` says what takes long now, if it is not the exploration.
+
+    In covering mode figures begin anew with each `round`.
+    """
 
     states: int
     transitions: int
@@ -82,6 +85,7 @@ class Progress:
     frontier: int
     seconds: float
     note: str = ""
+    round: int = 1
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ class Tables:
         self.places, self._receivers, self.senders = Column(), Column(), Column()
         self._steps, self._sends, self._befores = Column(width=6), Column(), Column()
         self._ghost_after = IntegerMap()
-        self._renamed_nodes, self._renamed_ghosts = Column(self._renamings), Column(self._renamings)
+        self.renamed_nodes, self._renamed_ghosts = Column(self._renamings), Column(self._renamings)
         self.renamed_messages = Column(self._renamings)
         self._messages_to = [0] * len(self.semantics.system.processes)
 
@@ -104,7 +104,7 @@ class Tables:
             self._ghost_after.keys,
             self._ghost_after.values,
             FORBIDDEN,
-            self._renamed_nodes.array,
+            self.renamed_nodes.array,
             self._renamed_ghosts.array,
             np.array(self.symmetry.permutations, np.int32),
         )
@@ -114,7 +114,7 @@ class Tables:
     def node(self, pid: int, state: Value) -> int:
         """Return the number of a process in a state."""
         if (pid, state) not in self.nodes:
-            self.number_orbit(self.nodes, self._renamed_nodes, (pid, state), self._rename_node)
+            self.number_orbit(self.nodes, self.renamed_nodes, (pid, state), self._rename_node)
             self._input_starts.reserve(len(self.nodes))
             self._input_counts.reserve(len(self.nodes))
             self._reserve_reactions()
@@ -145,13 +145,13 @@ class Tables:
 
     def renamed_node(self, node: int, renaming: int) -> int:
         """Return the number of a node, renamed."""
-        return int(self._renamed_nodes.array[node, renaming])
+        return int(self.renamed_nodes.array[node, renaming])
 
     def renamed_combinations(self, combinations: Array, renaming: int) -> Array:
         """Return rows of nodes and ghost, renamed."""
         renamed = np.empty_like(combinations)
         for pid, to in enumerate(self.symmetry.permutations[renaming]):
-            renamed[:, to] = self._renamed_nodes.array[combinations[:, pid], renaming]
+            renamed[:, to] = self.renamed_nodes.array[combinations[:, pid], renaming]
         renamed[:, -1] = self._renamed_ghosts.array[combinations[:, -1], renaming]
         return renamed
 
@@ -367,7 +367,7 @@ class Tables:
 
     def renamings_of_node(self, node: int) -> Array:
         """Return the numbers of a node under every renaming."""
-        renamed: Array = self._renamed_nodes.array[node]
+        renamed: Array = self.renamed_nodes.array[node]
         return renamed
 
     def messages_by_receiver(self) -> list[Array]:
@@ -406,9 +406,14 @@ class Tables:
             notices = np.full(1 + len(is_limited), -1, np.int32)
             for notice in np.flatnonzero(is_limited):
                 notices[1 + notice] = self._renamed_notice(int(notice), renaming)
-            names = self._renamed_nodes.array[:, renaming]
+            names = self.renamed_nodes.array[:, renaming]
             columns = (names[befores], names[steps[:, kernels.AFTER]], notices[1 + steps[:, kernels.NOTICE]])
             yield np.stack(columns, axis=1)
+
+    def names_matter_in(self, notices: Iterable[int]) -> bool:
+        """Tell whether renaming the processes makes another one of a notice."""
+        renamings = range(1, self._renamings)
+        return any(self._renamed_notice(int(notice), r) != notice for notice in notices for r in renamings)
 
     def _renamed_notice(self, notice: int, renaming: int) -> int:
         """Return the number of a notice, renamed; -1 if that was not seen."""

@@ -34,6 +34,7 @@ class Effects(NamedTuple):
     renamed_words: np.ndarray  # word, renaming -> word
     places: np.ndarray  # message -> place at its receiver
     renamed_messages: np.ndarray
+    renamed_nodes: np.ndarray
 
 
 class Graph(NamedTuple):
