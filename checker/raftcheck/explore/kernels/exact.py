@@ -63,6 +63,7 @@ class Output(NamedTuple):
     counts: np.ndarray
     scratch: np.ndarray  # five lists of inboxes
     combination: np.ndarray  # scratch space
+    options: np.ndarray
 
 
 class Work(NamedTuple):
@@ -74,6 +75,7 @@ class Work(NamedTuple):
     renamed: np.ndarray
     best: np.ndarray
     combination: np.ndarray
+    options: np.ndarray
 
 
 class Model(NamedTuple):
@@ -99,7 +101,7 @@ def expand(states, networks, own, todo, model, output):
     """Write all successors of the states numbered in `todo` (of shard `own`) to `output`."""
     processes = networks.shape[1]
     scratch = output.scratch
-    work = Work(scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], output.combination)
+    work = Work(scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], output.combination, output.options)
     output.counts[:] = 0
     output.questions.counts[:] = 0
     for position in range(todo.size):
@@ -118,6 +120,8 @@ def expand(states, networks, own, todo, model, output):
         copy(networks[source.network], work.before)
         rows, transitions = output.counts[0], output.counts[1]
         known = True
+        for pid in range(processes):
+            known &= find_options(pid, model, output, work, source)
         for pid in range(processes):
             known &= take_options(pid, processes, model, output, work, source)
         if not known:
@@ -141,14 +145,37 @@ def write_initial(combination, orbit, output):
 
 
 @part
-def take_options(pid, processes, model, output, work, source):
-    """Do all that a process can; tell whether all is known."""
-    options = model.options
-    node = model.combinations.rows[source.combination, pid]
+def find_options(pid, model, output, work, source):
+    """Find what a process can do, and begin to fetch what will be looked up about that; tell whether it is known."""
+    local, options, inboxes, moves = model.local, model.options, model.inboxes, model.combinations
+    node = moves.rows[source.combination, pid]
     key = (np.int64(node) << 32) | work.before[pid]
     found = get(options.keys, options.values, key)
+    work.options[pid] = max(found, 0)
     if found == EMPTY:
         return ask(output.questions, OPTIONS, key)
+    first = found >> COUNT_BITS
+    for position in range(first, first + (found & ((1 << COUNT_BITS) - 1))):
+        step = options.items[position, 0]
+        if step == LOST:
+            continue
+        home = home_of(scattered((source.combination << 32) | step), moves.keys.size)
+        read_ahead(moves.keys, home)
+        read_ahead(moves.values, home)
+        start = local.steps[step, FIRST_SEND]
+        for send in range(start, start + local.steps[step, SENDS]):
+            message = local.sends[send]
+            key = operation(work.before[local.receivers[message]], message, ADD)
+            home = home_of(scattered(key), inboxes.keys.size)
+            read_ahead(inboxes.keys, home)
+            read_ahead(inboxes.values, home)
+    return True
+
+
+@part
+def take_options(pid, processes, model, output, work, source):
+    """Do all that a process can; tell whether all is known."""
+    options, found = model.options, work.options[pid]
     known, first = True, found >> COUNT_BITS
     for position in range(first, first + (found & ((1 << COUNT_BITS) - 1))):
         copy(work.before, work.after)
@@ -347,7 +374,9 @@ def absorb(shard, own, output, first, orbit):
             return block - start
         stop = min(block + BLOCK, end)
         for done in range(block, stop):
-            read_ahead(shard.network_slots, home_of(output.hashes[output.order[done]], shard.network_slots.size))
+            number = output.order[done]
+            read_ahead(output.rows, number * output.rows.shape[1])
+            read_ahead(shard.network_slots, home_of(output.hashes[number], shard.network_slots.size))
         for done in range(block, stop):
             slot = home_of(output.hashes[output.order[done]], shard.network_slots.size)
             read_ahead(shard.networks, shard.network_slots[slot] * processes)
