@@ -246,6 +246,7 @@ class ExactSearch:
             np.zeros(3, np.int64),
             np.zeros((5, self._processes), np.int32),
             np.zeros(self._processes + 1, np.int32),
+            np.zeros((kernels.BLOCK, self._processes), np.int64),
         )
 
     # Judging

@@ -20,14 +20,12 @@ from raftcheck.explore.kernels.combinations import (
 from raftcheck.explore.kernels.compiled import kernel, part, read_ahead
 from raftcheck.explore.kernels.inboxes import ADD, RENAME, Inboxes, operation
 from raftcheck.explore.kernels.local import FIRST_SEND, SENDS, UNKNOWN, Local
-from raftcheck.explore.kernels.options import COUNT_BITS, LOST, Options
+from raftcheck.explore.kernels.options import COUNT, COUNT_BITS, LOST, Options
 from raftcheck.explore.kernels.questions import CHANGE, MOVE, OPTIONS, Questions, ask, wait
 from raftcheck.explore.kernels.rows import EMPTY, find_row, get, hash_of, home_of, same, scattered
 
 BLOCK = 32
-"""How many rows are absorbed at a time."""
-
-AHEAD = 16
+"""How many states are expanded, and how many rows are absorbed, at a time."""
 
 
 class Shard(NamedTuple):
@@ -63,6 +61,7 @@ class Output(NamedTuple):
     counts: np.ndarray
     scratch: np.ndarray  # five lists of inboxes
     combination: np.ndarray  # scratch space
+    options: np.ndarray  # scratch space: what each process can do, in each state of a block
 
 
 class Work(NamedTuple):
@@ -97,35 +96,81 @@ class Source(NamedTuple):
 @kernel
 def expand(states, networks, own, todo, model, output):
     """Write all successors of the states numbered in `todo` (of shard `own`) to `output`."""
-    processes = networks.shape[1]
     scratch = output.scratch
     work = Work(scratch[0], scratch[1], scratch[2], scratch[3], scratch[4], output.combination)
     output.counts[:] = 0
     output.questions.counts[:] = 0
-    for position in range(todo.size):
-        if position + AHEAD < todo.size:
-            read_ahead(networks, (states[todo[position + AHEAD]] & 0xFFFFFFFF) * processes)
-        if position + AHEAD // 2 < todo.size:
-            next_state = states[todo[position + AHEAD // 2]]
-            for pid in range(processes):
-                node = model.combinations.rows[next_state >> 32, pid]
-                key = (np.int64(node) << 32) | networks[next_state & 0xFFFFFFFF, pid]
-                home = home_of(scattered(key), model.options.keys.size)
-                read_ahead(model.options.keys, home)
-                read_ahead(model.options.values, home)
-        state = states[todo[position]]
-        source = Source(position, own, state >> 32, state & 0xFFFFFFFF)
-        copy(networks[source.network], work.before)
-        rows, transitions = output.counts[0], output.counts[1]
-        known = True
-        for pid in range(processes):
-            known &= take_options(pid, processes, model, output, work, source)
-        if not known:
-            output.counts[0], output.counts[1] = rows, transitions
-            wait(output.questions, todo[position])
-        if output.counts[2]:
-            return
+    for block in range(0, todo.size, BLOCK):
+        stop = min(block + BLOCK, todo.size)
+        find_options(states, networks, todo, block, stop, model, output)
+        for position in range(block, stop):
+            state = states[todo[position]]
+            source = Source(position, own, state >> 32, state & 0xFFFFFFFF)
+            copy(networks[source.network], work.before)
+            rows, transitions = output.counts[0], output.counts[1]
+            known = True
+            for pid in range(networks.shape[1]):
+                options = output.options[position - block, pid]
+                known &= take_options(options, pid, networks.shape[1], model, output, work, source)
+            if not known:
+                output.counts[0], output.counts[1] = rows, transitions
+                wait(output.questions, todo[position])
+            if output.counts[2]:
+                return
     sort_by_shard(output)
+
+
+@part
+def find_options(states, networks, todo, block, stop, model, output):
+    """Find the options of all processes in a block of states, and fetch what will be looked up about them.
+
+    Each loop only begins to fetch what the next one reads, for all states of the block: so that waits for memory once.
+    """
+    options, processes = model.options, networks.shape[1]
+    for position in range(block, stop):
+        read_ahead(networks, (states[todo[position]] & 0xFFFFFFFF) * processes)
+    for position in range(block, stop):
+        for pid in range(processes):
+            home = home_of(scattered(options_key(states[todo[position]], pid, networks, model)), options.keys.size)
+            read_ahead(options.keys, home)
+            read_ahead(options.values, home)
+    for position in range(block, stop):
+        for pid in range(processes):
+            found = get(options.keys, options.values, options_key(states[todo[position]], pid, networks, model))
+            if found == EMPTY:
+                ask(output.questions, OPTIONS, options_key(states[todo[position]], pid, networks, model))
+            output.options[position - block, pid] = found
+            read_ahead(options.items, (found >> COUNT_BITS) * 2)
+    for position in range(block, stop):
+        for pid in range(processes):
+            fetch_moves(output.options[position - block, pid], states[todo[position]], networks, model)
+
+
+@part
+def options_key(state, pid, networks, model):
+    """Return the key of what a process can do in a state."""
+    node = np.int64(model.combinations.rows[state >> 32, pid])
+    return (node << 32) | networks[state & 0xFFFFFFFF, pid]
+
+
+@part
+def fetch_moves(found, state, networks, model):
+    """Begin to fetch what will be looked up about options."""
+    local, moves, inboxes = model.local, model.combinations, model.inboxes
+    first = found >> COUNT_BITS
+    for position in range(first, first + (found & COUNT) if found != EMPTY else first):
+        step = model.options.items[position, 0]
+        if step != LOST:
+            home = home_of(scattered(((state >> 32) << 32) | step), moves.keys.size)
+            read_ahead(moves.keys, home)
+            read_ahead(moves.values, home)
+            start = local.steps[step, FIRST_SEND]
+            for send in range(start, start + local.steps[step, SENDS]):
+                message = local.sends[send]
+                key = operation(networks[state & 0xFFFFFFFF, local.receivers[message]], message, ADD)
+                home = home_of(scattered(key), inboxes.keys.size)
+                read_ahead(inboxes.keys, home)
+                read_ahead(inboxes.values, home)
 
 
 @kernel
@@ -141,16 +186,13 @@ def write_initial(combination, orbit, output):
 
 
 @part
-def take_options(pid, processes, model, output, work, source):
+def take_options(found, pid, processes, model, output, work, source):
     """Do all that a process can; tell whether all is known."""
-    options = model.options
-    node = model.combinations.rows[source.combination, pid]
-    key = (np.int64(node) << 32) | work.before[pid]
-    found = get(options.keys, options.values, key)
     if found == EMPTY:
-        return ask(output.questions, OPTIONS, key)
+        return False
+    options = model.options
     known, first = True, found >> COUNT_BITS
-    for position in range(first, first + (found & ((1 << COUNT_BITS) - 1))):
+    for position in range(first, first + (found & COUNT)):
         copy(work.before, work.after)
         work.after[pid] = options.items[position, 1]
         step = options.items[position, 0]
@@ -347,7 +389,9 @@ def absorb(shard, own, output, first, orbit):
             return block - start
         stop = min(block + BLOCK, end)
         for done in range(block, stop):
-            read_ahead(shard.network_slots, home_of(output.hashes[output.order[done]], shard.network_slots.size))
+            number = output.order[done]
+            read_ahead(output.rows, number * output.rows.shape[1])
+            read_ahead(shard.network_slots, home_of(output.hashes[number], shard.network_slots.size))
         for done in range(block, stop):
             slot = home_of(output.hashes[output.order[done]], shard.network_slots.size)
             read_ahead(shard.networks, shard.network_slots[slot] * processes)

@@ -18,6 +18,7 @@ LOST = -1
 """In place of a step: a message is lost."""
 
 COUNT_BITS = 20
+COUNT = (1 << COUNT_BITS) - 1
 
 
 class Options(NamedTuple):
