@@ -1,5 +1,8 @@
 """One explorer against another, on random systems."""
 
+import sys
+from unittest.mock import patch
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,12 +16,21 @@ from tests.systems import tables
 
 LIMIT = 4_000
 
+covering_module = sys.modules[CoveringSearch.__module__]
 
-@settings(max_examples=300)
-@given(tables.systems(), tables.properties(), st.booleans())
-def test_covering_agrees_with_reference(system: System, properties: list[Property], symmetry: bool) -> None:
+
+guesses = st.sampled_from([1, 3, 10, 256])
+"""After how many kept states the covering search guesses for the first time what makes no difference."""
+
+
+@settings(max_examples=400)
+@given(tables.systems(), tables.properties(), st.booleans(), guesses)
+def test_covering_agrees_with_reference(
+    system: System, properties: list[Property], symmetry: bool, first_guess: int
+) -> None:
     reference = explore(system, properties, mode="reference", max_states=LIMIT)
-    covering = explore(system, properties, mode="covering", symmetry=symmetry)
+    with patch.object(covering_module, "FIRST_GUESS_AT", first_guess):
+        covering = explore(system, properties, mode="covering", symmetry=symmetry)
     if reference.verdict == "inconclusive":
         return
     assert covering.verdict == reference.verdict
@@ -31,15 +43,16 @@ def test_covering_agrees_with_reference(system: System, properties: list[Propert
         assert [p.status for p in covering.properties] == [p.status for p in reference.properties]
 
 
-@settings(max_examples=300)
-@given(tables.systems(), st.booleans())
-def test_covering_meets_exactly_what_can_be_met(system: System, symmetry: bool) -> None:
+@settings(max_examples=400)
+@given(tables.systems(), st.booleans(), guesses)
+def test_covering_meets_exactly_what_can_be_met(system: System, symmetry: bool, first_guess: int) -> None:
     reference = ReferenceSearch(system, [], Limits(max_states=LIMIT))
     reference.run()
     if reference.limit is not None:
         return
     covering = CoveringSearch(system, [], Limits(), symmetry=symmetry)
-    covering.run()
+    with patch.object(covering_module, "FIRST_GUESS_AT", first_guess):
+        covering.run()
     met = {
         (covering.symmetry.processes(processes, names), covering.symmetry.value(ghost, names))
         for processes, ghost in covering.configurations()
@@ -49,9 +62,12 @@ def test_covering_meets_exactly_what_can_be_met(system: System, symmetry: bool) 
 
 
 @settings(max_examples=300)
-@given(tables.systems(), tables.properties(), st.sampled_from(["covering", "reference"]))
-def test_every_counterexample_can_be_executed(system: System, properties: list[Property], mode: str) -> None:
-    result = explore(system, properties, mode=mode, max_states=LIMIT)  # type: ignore[arg-type]
+@given(tables.systems(), tables.properties(), st.sampled_from(["covering", "reference"]), guesses)
+def test_every_counterexample_can_be_executed(
+    system: System, properties: list[Property], mode: str, first_guess: int
+) -> None:
+    with patch.object(covering_module, "FIRST_GUESS_AT", first_guess):
+        result = explore(system, properties, mode=mode, max_states=LIMIT)  # type: ignore[arg-type]
     found = result.counterexample
     if found is None:
         return
