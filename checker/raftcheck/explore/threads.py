@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Timer
 from typing import Any
@@ -30,7 +30,15 @@ class Threads:
             for number in numbers:
                 task(number)
         else:
-            list(self._executor.map(task, numbers))
+            tasks = [self._executor.submit(task, number) for number in numbers]
+            try:
+                for running in tasks:
+                    running.result()
+            finally:
+                # After an exception, too, nobody may read the tables while a thread still changes them.
+                for running in tasks:
+                    running.cancel()
+                wait(tasks)
 
     def close(self) -> None:
         """Let the threads go."""
