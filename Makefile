@@ -24,7 +24,7 @@ lint: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 bench: $(VENV)/installed
-	$(BIN)/python benchmarks/explore.py
+	$(BIN)/python -m benchmarks.explore $(BENCH)
 
 $(VENV)/python-is-new-enough:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("raftproof needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": run make PYTHON=python3.11")'

@@ -1,6 +1,6 @@
 """The kept states of the covering search, one shard at a time: arrays that grow in place."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,11 +15,11 @@ GROWTH = 1.5
 class Antichains:
     """For each combination of one shard the states that no other one covers.
 
-    A network has `words` words for each process.
+    A network has `words` words for each process. Before arrays grow, `afford` is asked for so many bytes.
     """
 
-    def __init__(self, processes: int, words: int) -> None:
-        self._processes, self._words = processes, words
+    def __init__(self, processes: int, words: int, afford: Callable[[int], None]) -> None:
+        self._processes, self._words, self._afford = processes, words, afford
         self._heads: Array = np.full(64, kernels.NOBODY, np.int32)
         self._counts = np.zeros(2, np.int64)
         self._told = 0
@@ -98,7 +98,10 @@ class Antichains:
                 self._grow()
 
     def _grow(self) -> None:
-        room = int(len(self._columns["steps"]) * GROWTH)
+        have = len(self._columns["steps"])
+        room = int(have * GROWTH)
+        arrays = (*self._columns.values(), *self._networks.values())
+        self._afford(sum(array.nbytes for array in arrays) // have * (room - have))
         for column in self._columns.values():
             column.resize(room, refcheck=False)
         for networks in self._networks.values():

@@ -122,21 +122,20 @@ class CoveringSearch:
         return map(self.tables.combination, self.combinations.rows)
 
     def run(self) -> None:
-        """Explore until everything is covered, a property is violated, or a limit is reached."""
+        """Explore until everything is covered, a property is violated, or a limit is reached.
+
+        Raises KeyboardInterrupt and MemoryError; what was found until then can still be read.
+        """
         try:
             while not (self.visited_all or self.limit or self.counterexample):
                 self._explore_round()
-        except KeyboardInterrupt:
-            self.limit = "interrupted"
-        except MemoryError:
-            self.limit = "out of memory"
         finally:
             self._threads.close()
 
     # One round
 
     def _new_round(self) -> None:
-        self._shards = [Antichains(self._processes, self._words) for _ in range(SHARDS)]
+        self._shards = [Antichains(self._processes, self._words, self.watch.afford) for _ in range(SHARDS)]
         self._outputs = [self._new_output(CHUNK * 16) for _ in range(CHUNKS)]
         self._level = [0] * SHARDS
         self.transitions = self.depth = 0

@@ -10,38 +10,34 @@ new to its own shards. Batches and shards do not depend on the number of threads
 the search finds.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from itertools import islice
-from threading import Timer
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from raftcheck.explore.answering import by_kind, questions
 from raftcheck.explore.columns import Array
 from raftcheck.explore.combinations import Combinations
+from raftcheck.explore.judging import Judge
 from raftcheck.explore.kernels import exact as kernels
 from raftcheck.explore.kernels.questions import CHANGE, MOVE, OPTIONS
 from raftcheck.explore.limits import Limits, Watch
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.network_tables import NetworkTables
 from raftcheck.explore.options import Options
-from raftcheck.explore.result import Counterexample, Event, GlobalState, Progress
+from raftcheck.explore.result import Counterexample, Event, Progress
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shards import ShardTables
 from raftcheck.explore.symmetry import Symmetry
 from raftcheck.explore.tables import BrokenStepError, Tables
+from raftcheck.explore.threads import Threads, compilation_announced
 from raftcheck.explore.tracing import Row, Tracer
 from raftcheck.model import Network, Property, System, Value
 
 SHARDS = 8
 CHUNK, CHUNKS = 4096, 8
 """How many states a thread expands at a time, and how many chunks make a batch."""
-
-ANNOUNCED_AFTER_SECONDS = 1.0
 
 
 class Chunk(NamedTuple):
@@ -56,11 +52,6 @@ class Found(NamedTuple):
 
     shard: int
     number: int
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ExactSearch:
@@ -94,8 +85,8 @@ class ExactSearch:
         self.limit: str | None = None
         self.visited_all = False
         self.counterexample: Counterexample | None = None
-        self._workers = min(workers or available_cores(), CHUNKS)
-        self._threads = ThreadPoolExecutor(self._workers)
+        self._threads = Threads(workers, CHUNKS)
+        self._judge = Judge(self.tables, self.symmetry, self.monitor)
         self._processes = processes
         self._outputs = [self._new_output(CHUNK * 16) for _ in range(CHUNKS)]
         self._judged = 0
@@ -162,7 +153,7 @@ class ExactSearch:
         def sort_own(number: int) -> None:
             self.shards[number].sort(first[number])
 
-        self._each(range(SHARDS), sort_own)
+        self._threads.each(range(SHARDS), sort_own)
 
     def _frontier(self) -> int:
         return self.states - sum(self.levels[-1])
@@ -201,7 +192,7 @@ class ExactSearch:
                     return
                 output = self._outputs[number] = self._new_output(2 * len(output.rows))
 
-        self._each(range(len(batch)), expand_chunk)
+        self._threads.each(range(len(batch)), expand_chunk)
         return self._outputs[: len(batch)]
 
     def _absorb(self, outputs: list[kernels.Output]) -> None:
@@ -212,23 +203,7 @@ class ExactSearch:
             for output in outputs:
                 self.shards[number].absorb(number, output, orbit)
 
-        self._each(range(SHARDS), absorb_own)
-
-    def _each(self, numbers: Sequence[int], task: Callable[[int], Any]) -> None:
-        """Do a task for each number, on all threads."""
-        if self._workers == 1 or len(numbers) == 1:
-            for number in numbers:
-                task(number)
-        else:
-            tasks = [self._threads.submit(task, number) for number in numbers]
-            try:
-                for running in tasks:
-                    running.result()
-            finally:
-                # After an exception, too, nobody may read the tables while a thread still changes them.
-                for running in tasks:
-                    running.cancel()
-                wait(tasks)
+        self._threads.each(range(SHARDS), absorb_own)
 
     def _answer(self, outputs: list[kernels.Output]) -> None:
         answers = {CHANGE: self.networks.answer, OPTIONS: self.options.answer, MOVE: self.combinations.answer}
@@ -253,14 +228,12 @@ class ExactSearch:
 
     def _judge_new(self) -> bool:
         """Judge the combinations that came up since the last time; tell whether a property is broken."""
-        if not self.monitor.judges_states:
-            return False
-        for combination in range(self._judged, len(self.combinations)):
-            broken = self._broken_by(self.combinations.rows[combination])
-            if broken is not None:
-                self._found(broken, self._state_of(combination), len(self.levels) - 1)
-                return True
-        self._judged = len(self.combinations)
+        new = self.combinations.rows[self._judged :]
+        broken = self._judge.judge(new, len(self.levels) - 1)
+        if broken is not None:
+            self._found(broken.name, self._state_of(self._judged + broken.row), len(self.levels) - 1)
+            return True
+        self._judged += len(new)
         return False
 
     def _state_of(self, combination: int) -> Found:
@@ -270,22 +243,6 @@ class ExactSearch:
             if len(states):
                 return Found(number, int(states[0]))
         raise RuntimeError("no state has a combination: this is a bug in the checker")
-
-    def combination(self, combination: Array) -> tuple[tuple[Value, ...], Value]:
-        """Return the process states and the ghost of a combination given as a row."""
-        *nodes, ghost = (int(number) for number in combination)
-        return tuple(self.tables.nodes.values[node][1] for node in nodes), self.tables.ghosts.values[ghost]
-
-    def _broken_by(self, combination: Array) -> str | None:
-        """Judge a combination, under several names: a predicate may tell the processes apart."""
-        processes, ghost = self.combination(combination)
-        for names in (self.symmetry.permutations[0], *self.symmetry.state_probes):
-            renamed = self.symmetry.processes(processes, names)
-            state = GlobalState(renamed, frozenset(), self.symmetry.value(ghost, names))
-            broken = self.monitor.broken_by_state(state, len(self.levels) - 1)
-            if broken is not None:
-                return broken
-        return None
 
     def _found_step(self, error: BrokenStepError, waiting: list[Chunk]) -> None:
         """Find a state, among those that wait, in which the step that is at fault is possible."""
@@ -351,17 +308,6 @@ class ExactSearch:
     def local_tuples(self) -> int:
         """How many distinct combinations of process states and ghost were met, renamings included."""
         return self.combinations.orbits
-
-
-@contextmanager
-def compilation_announced(watch: Watch) -> Iterator[None]:
-    """Say so if the block takes so long that it must be compiling, which happens once on a machine."""
-    timer = Timer(ANNOUNCED_AFTER_SECONDS, watch.note, ["compiling the explorer, once on this machine"])
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def batches(first: list[int], last: list[int]) -> Iterator[list[Chunk]]:

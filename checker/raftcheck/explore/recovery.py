@@ -69,7 +69,7 @@ def incoming_transitions(search: ExactSearch) -> Incoming | None:
 
 def has_goal(search: ExactSearch, evaluator: Evaluator, combination: Array) -> bool:
     """Tell whether a combination has the goal. Raises ModelError if that depends on the processes' names."""
-    processes, ghost = search.combination(combination)
+    processes, ghost = search.tables.combination(combination)
     values = {
         evaluator.is_true_somewhere(
             GlobalState(search.symmetry.processes(processes, names), frozenset(), search.symmetry.value(ghost, names))

@@ -13,7 +13,7 @@ from raftcheck.explore.columns import Array
 from raftcheck.explore.kernels import exact as kernels
 from raftcheck.explore.kernels.rows import EMPTY, fill_slots
 
-GROWTH = 1.5
+GROWTH, GROWTH_IN_PLACE = 1.5, 1.2
 
 
 class ShardTables:
@@ -96,6 +96,6 @@ class ShardTables:
 
     def _grown(self, array: Array, anew: bool = False) -> int:
         """Return the length to which an array is to grow, in place or `anew`, if there is memory for that."""
-        size = int(len(array) * GROWTH)
+        size = int(len(array) * (GROWTH if anew else GROWTH_IN_PLACE))
         self._afford((size if anew else size - len(array)) * array[:1].nbytes)
         return size

@@ -58,12 +58,12 @@ def part(function: Function) -> Function:
     return compiled
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def read_ahead(typing_context, array, position):  # type: ignore[no-untyped-def]
+@intrinsic
+def read_ahead(typing_context, array, position):
     """Begin to fetch `array[position]`, counted in items from the start, from memory, without waiting for it."""
     del typing_context
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         address = builder.bitcast(builder.gep(start, [arguments[1]]), ir.IntType(8).as_pointer())
         number = ir.IntType(32)
