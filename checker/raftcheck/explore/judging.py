@@ -4,7 +4,7 @@ Combinations come as rows of numbers. What a predicate is given is made of them:
 states and the ghost; of each only what the property's views leave. Only where that is new the predicate is called.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 from typing import Any, NamedTuple
 
@@ -28,86 +28,113 @@ class Broken(NamedTuple):
 
 
 class View:
-    """What one of a property's views makes of values, by their numbers: equal results have the same number."""
+    """What one of a property's views makes of values, by their numbers: equal results have the same number.
 
-    def __init__(self, values: Callable[[int], Value], view: Callable[[Any], Any] | None) -> None:
-        self._values, self._view = values, view
-        self._interner: Interner[Any] = Interner()
-        self._numbers = Column()
+    `renamed` has for each value the numbers of all its renamings. Values whose renamings all look alike, one by one,
+    have the same *signature*: then it is enough to judge one of them under every renaming.
+    """
 
-    def numbers(self, of: Array, known: int) -> Array:
-        """Return the numbers of the views of values, given that there are so many values."""
+    def __init__(self, value: Callable[[int], Value], view: Callable[[Any], Any] | None, renamed: Column) -> None:
+        self._value, self._view, self._renamed = value, view, renamed
+        self._seen: Interner[Any] = Interner()
+        self._signatures: Interner[bytes] = Interner()
+        self._number_of, self._signature_of = Column(), Column()
+
+    def catch_up(self) -> None:
+        """Look at the values that are new."""
         if self._view is None:
-            return of
-        for value in range(self._numbers.count, known):
-            self._numbers.append(self._interner.number(self._view(self._values(value))))
-        numbers: Array = self._numbers.array[of]
-        return numbers
+            return
+        first, count = self._number_of.count, self._renamed.count
+        for value in range(first, count):
+            self._number_of.append(self._seen.number(self._view(self._value(value))))
+        for numbers in self._number_of.array[self._renamed.array[first:count]]:
+            self._signature_of.append(self._signatures.number(numbers.tobytes()))
 
-    def value(self, number: int) -> Any:
-        """Return what the predicate is given for a number."""
-        return self._values(number) if self._view is None else self._interner.values[number]
+    def signatures(self, values: Array) -> Array:
+        """Return the signatures of values."""
+        signatures: Array = values if self._view is None else self._signature_of.array[values]
+        return signatures
+
+    def seen(self, value: int) -> Any:
+        """Return what the predicate is given for a value."""
+        return self._value(value) if self._view is None else self._seen.values[self._number_of.array[value]]
+
+    def number(self, value: int) -> int:
+        """Return the number of what the predicate is given for a value."""
+        return value if self._view is None else int(self._number_of.array[value])
 
 
 class PropertyJudge:
     """One property over process states, and what its predicate said of each argument so far."""
 
-    def __init__(self, checked: Property, tables: Tables) -> None:
+    def __init__(self, checked: Property, tables: Tables, renamings: Sequence[int]) -> None:
         self.property = checked
-        self._tables = tables
-        self._states = View(lambda node: tables.nodes.values[node][1], checked.view)
-        self._ghosts = View(lambda ghost: tables.ghosts.values[ghost], checked.ghost_view)
-        self._said: dict[bytes, bool] = {}
+        self._tables, self._renamings = tables, renamings
+        self._states = View(lambda node: tables.nodes.values[node][1], checked.view, tables.renamed_nodes)
+        self._ghosts = View(tables.ghosts.values.__getitem__, checked.ghost_view, tables.renamed_ghosts)
+        self._done: set[bytes] = set()
+        self._said: dict[tuple[int, ...], bool] = {}
 
     def first_that_is(self, wanted: bool, rows: Array) -> int | None:
-        """Return the position of a row of which the predicate says this, the first found; None if there is none."""
-        states = self._states.numbers(rows[:, :-1], len(self._tables.nodes))
-        ghosts = self._ghosts.numbers(rows[:, -1:], len(self._tables.ghosts))
-        for arguments in self._arguments(states, ghosts):
-            distinct, first = distinct_rows(arguments)
-            for argument, position in zip(distinct, first, strict=True):
-                if self._says(argument) is wanted:
-                    return int(position)
+        """Return the position of a row of which the predicate says this under some name; None if there is none."""
+        self._states.catch_up()
+        self._ghosts.catch_up()
+        for arguments in self._arguments(rows):
+            signatures = self._states.signatures(arguments)
+            if self.property.over == "cluster":
+                signatures = np.concatenate([signatures[:, :-1], self._ghosts.signatures(arguments[:, -1:])], axis=1)
+            for position in first_of_each(signatures):
+                key = signatures[position].tobytes()
+                if key not in self._done:
+                    self._done.add(key)
+                    if wanted in self._says(arguments[position]):
+                        return int(position)
         return None
 
-    def _arguments(self, states: Array, ghosts: Array) -> Iterator[Array]:
+    def _arguments(self, rows: Array) -> Iterator[Array]:
         """Yield arrays of arguments, in each of which row n is of combination n."""
         match self.property.over:
             case "process":
-                for pid in range(states.shape[1]):
-                    yield states[:, [pid]]
+                for pid in range(rows.shape[1] - 1):
+                    yield rows[:, [pid]]
             case "pair":
-                for pair in permutations(range(states.shape[1]), 2):
-                    yield states[:, pair]
+                for pair in permutations(range(rows.shape[1] - 1), 2):
+                    yield rows[:, pair]
             case "cluster":
-                yield np.concatenate([states, ghosts], axis=1)
+                yield rows
 
-    def _says(self, argument: Array) -> bool:
-        key = argument.tobytes()
+    def _says(self, argument: Array) -> set[bool]:
+        """Return all that the predicate says of an argument under its names."""
+        return {self._says_of(self._renamed(argument, renaming)) for renaming in self._renamings}
+
+    def _renamed(self, argument: Array, renaming: int) -> list[int]:
+        if self.property.over == "cluster":
+            renamed = self._tables.renamed_combinations(argument[np.newaxis], renaming)[0]
+        else:
+            renamed = self._tables.renamed_nodes.array[argument, renaming]
+        return [int(number) for number in renamed]
+
+    def _says_of(self, argument: list[int]) -> bool:
+        states, ghosts = (argument[:-1], argument[-1:]) if self.property.over == "cluster" else (argument, [])
+        key = (*map(self._states.number, states), *map(self._ghosts.number, ghosts))
         if key not in self._said:
-            numbers = [int(number) for number in argument]
-            if self.property.over == "cluster":
-                states = tuple(map(self._states.value, numbers[:-1]))
-                self._said[key] = bool(self.property.judge(states, self._ghosts.value(numbers[-1])))
-            else:
-                self._said[key] = bool(self.property.judge(*map(self._states.value, numbers)))
+            seen = tuple(map(self._states.seen, states))
+            given = (seen, self._ghosts.seen(ghosts[0])) if ghosts else seen
+            self._said[key] = bool(self.property.judge(*given))
         return self._said[key]
 
 
 class Judge:
-    """Judges the combinations of a search."""
+    """Judges the combinations of a search, under several names: a predicate may tell the processes apart."""
 
     def __init__(self, tables: Tables, symmetry: Symmetry, monitor: Monitor) -> None:
-        self._tables, self._monitor = tables, monitor
-        self._judges = [PropertyJudge(checked, tables) for checked in monitor.state_properties]
+        self._monitor = monitor
         numbers = {permutation: number for number, permutation in enumerate(symmetry.permutations)}
-        self._renamings = [0, *(numbers[permutation] for permutation in symmetry.state_probes)]
+        renamings = [0, *(numbers[permutation] for permutation in symmetry.state_probes)]
+        self._judges = [PropertyJudge(checked, tables, renamings) for checked in monitor.state_properties]
 
     def judge(self, combinations: Array, depth: int) -> Broken | None:
-        """Judge combinations; return one that breaks a property, if any.
-
-        They are judged under several names: a predicate may tell the processes apart.
-        """
+        """Judge combinations, given as rows; return one that breaks a property, if any."""
         for first in range(0, len(combinations), BATCH):
             broken = self._judge_rows(combinations[first : first + BATCH], depth)
             if broken is not None:
@@ -115,23 +142,21 @@ class Judge:
         return None
 
     def _judge_rows(self, rows: Array, depth: int) -> Broken | None:
-        for renaming in self._renamings:
-            renamed = self._tables.renamed_combinations(rows, renaming) if renaming else rows
-            for judge in self._judges:
-                if judge.property.kind is Kind.ALWAYS:
-                    row = judge.first_that_is(False, renamed)
-                    if row is not None:
-                        return Broken(judge.property.name, row)
-                elif self._is_missing(judge) and judge.first_that_is(True, renamed) is not None:
-                    self._monitor.witness_depth[judge.property.name] = depth
+        for judge in self._judges:
+            if judge.property.kind is Kind.ALWAYS:
+                row = judge.first_that_is(False, rows)
+                if row is not None:
+                    return Broken(judge.property.name, row)
+            elif self._is_missing(judge) and judge.first_that_is(True, rows) is not None:
+                self._monitor.witness_depth[judge.property.name] = depth
         return None
 
     def _is_missing(self, judge: PropertyJudge) -> bool:
         return judge.property.name not in self._monitor.witness_depth
 
 
-def distinct_rows(rows: Array) -> tuple[Array, Array]:
-    """Return the distinct rows, in the order in which they first come, and where each comes first.
+def first_of_each(rows: Array) -> Array:
+    """Return the positions at which distinct rows first come, in order.
 
     Rows whose numbers fit into 63 bits together are compared as one number, which is much faster.
     """
@@ -144,4 +169,4 @@ def distinct_rows(rows: Array) -> tuple[Array, Array]:
     else:
         _, first = np.unique(rows, axis=0, return_index=True)
     first.sort()
-    return rows[first], first
+    return first

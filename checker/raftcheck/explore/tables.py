@@ -81,7 +81,7 @@ class Tables:
         self.places, self._receivers, self.senders = Column(), Column(), Column()
         self._steps, self._sends, self._befores = Column(width=6), Column(), Column()
         self._ghost_after = IntegerMap()
-        self.renamed_nodes, self._renamed_ghosts = Column(self._renamings), Column(self._renamings)
+        self.renamed_nodes, self.renamed_ghosts = Column(self._renamings), Column(self._renamings)
         self.renamed_messages = Column(self._renamings)
         self._messages_to = [0] * len(self.semantics.system.processes)
 
@@ -105,7 +105,7 @@ class Tables:
             self._ghost_after.values,
             FORBIDDEN,
             self.renamed_nodes.array,
-            self._renamed_ghosts.array,
+            self.renamed_ghosts.array,
             np.array(self.symmetry.permutations, np.int32),
         )
 
@@ -123,7 +123,7 @@ class Tables:
     def ghost(self, ghost: Value) -> int:
         """Return the number of a ghost."""
         if ghost not in self.ghosts:
-            self.number_orbit(self.ghosts, self._renamed_ghosts, ghost, self.symmetry.value)
+            self.number_orbit(self.ghosts, self.renamed_ghosts, ghost, self.symmetry.value)
         return self.ghosts.number(ghost)
 
     def message(self, envelope: Envelope) -> int:
@@ -152,7 +152,7 @@ class Tables:
         renamed = np.empty_like(combinations)
         for pid, to in enumerate(self.symmetry.permutations[renaming]):
             renamed[:, to] = self.renamed_nodes.array[combinations[:, pid], renaming]
-        renamed[:, -1] = self._renamed_ghosts.array[combinations[:, -1], renaming]
+        renamed[:, -1] = self.renamed_ghosts.array[combinations[:, -1], renaming]
         return renamed
 
     def _rename_node(self, node, permutation):  # type: ignore[no-untyped-def]
@@ -235,7 +235,7 @@ class Tables:
         ghost, example = key >> 32, self._examples[key & 0xFFFFFFFF]
         after = self._ghost_of(self.ghosts.values[ghost], example, 0)
         for probe, renaming in enumerate(self._probes, 1):
-            renamed = self.ghosts.values[int(self._renamed_ghosts.array[ghost, renaming])]
+            renamed = self.ghosts.values[int(self.renamed_ghosts.array[ghost, renaming])]
             expected = None if after is None else self.symmetry.value(after, self.symmetry.permutations[renaming])
             if self._ghost_of(renamed, example, probe) != expected:
                 self._refuse_scenario(self.steps[example])
@@ -391,7 +391,7 @@ class Tables:
         """Return pairs of ghosts, as two lists, of which the second was seen to follow the first; renamed ones too."""
         is_entry = (self._ghost_after.keys >= 0) & (self._ghost_after.values != FORBIDDEN)
         before, after = self._ghost_after.keys[is_entry] >> 32, self._ghost_after.values[is_entry]
-        renamed = self._renamed_ghosts.array
+        renamed = self.renamed_ghosts.array
         return renamed[before].T.reshape(-1), renamed[after].T.reshape(-1)
 
     def moves_between_nodes(self, is_limited: Array) -> Iterable[Array]:
