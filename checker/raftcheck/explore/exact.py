@@ -311,11 +311,17 @@ class ExactSearch:
 
 
 def batches(first: list[int], last: list[int]) -> Iterator[list[Chunk]]:
-    """Yield the states from `first` to `last` of each shard, in batches of chunks."""
+    """Yield the states from `first` to `last` of each shard, in batches of chunks.
+
+    A batch takes chunks of all shards, for much of what comes of a chunk belongs to the same shard again: so all
+    threads have something to absorb.
+    """
+    most = max(stop - begin for begin, stop in zip(first, last, strict=True))
     chunks = (
-        Chunk(shard, np.arange(start, min(start + CHUNK, stop)))
+        Chunk(shard, np.arange(begin + done, min(begin + done + CHUNK, stop)))
+        for done in range(0, most, CHUNK)
         for shard, (begin, stop) in enumerate(zip(first, last, strict=True))
-        for start in range(begin, stop, CHUNK)
+        if begin + done < stop
     )
     while batch := list(islice(chunks, CHUNKS)):
         yield batch

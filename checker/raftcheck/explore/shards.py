@@ -14,6 +14,7 @@ from raftcheck.explore.kernels import exact as kernels
 from raftcheck.explore.kernels.rows import EMPTY, fill_slots
 
 GROWTH, GROWTH_IN_PLACE = 1.5, 1.2
+"""How much larger arrays become: hash tables that are filled anew, and rows, which cost next to nothing to move."""
 
 
 class ShardTables:
@@ -25,7 +26,7 @@ class ShardTables:
         self._state_slots: Array = np.full(512, EMPTY, np.int64)
         self._networks: Array = np.zeros((256, processes), np.int32)
         self._network_slots: Array = np.full(512, EMPTY, np.int32)
-        self._counts = np.zeros(4, np.int64)
+        self._counts = np.zeros(3, np.int64)
         self._block = np.zeros((kernels.BLOCK, 2), np.int64)
 
     @property

@@ -31,8 +31,7 @@ BLOCK = 32
 class Shard(NamedTuple):
     """The states that one shard owns, as keys: combination << 32 | network.
 
-    `counts`: how many states, how many networks, how many states with all their renamings, and a number that means
-    nothing (without it, the compiler would leave out what is read ahead).
+    `counts`: how many states, how many networks, and how many states with all their renamings.
     """
 
     states: np.ndarray
@@ -124,7 +123,7 @@ def expand(states, networks, own, todo, model, output):
 def find_options(states, networks, todo, block, stop, model, output):
     """Find the options of all processes in a block of states, and fetch what will be looked up about them.
 
-    Each loop only begins to fetch what the next one reads, for all states of the block: so that waits for memory once.
+    Each loop only begins to fetch what the next one reads, for all states of the block.
     """
     options, processes = model.options, networks.shape[1]
     for position in range(block, stop):
@@ -377,8 +376,8 @@ def absorb(shard, own, output, first, orbit):
     `orbit` is how many renamings there are: a state has as many different ones as that, divided by how many
     leave it as it is.
 
-    A table is too large for the processor's cache, and each row is somewhere else in it. So the slots of a block of
-    rows are read first, all at once, and only then looked at one after another: that waits for memory once a block.
+    The tables are too large for the processor's cache, and each row is somewhere else in them. So what a whole block
+    of rows needs is fetched before any of it is looked at: that waits for memory once a block, not once a row.
     """
     processes, counts = shard.networks.shape[1], shard.counts
     room = min(shard.states.size, shard.state_slots.size * 7 // 10)
