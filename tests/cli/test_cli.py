@@ -18,7 +18,7 @@ from raftcheck.cli.main import main
 from raftcheck.raft import Bounds
 from raftcheck.version import __version__
 
-SMALL = ["check", "--servers", "2", "--terms", "1"]
+SMALL = ["check", "--servers", "2", "--terms", "1", "--entries", "1", "--crashes", "0"]
 EXACT = ["check", "--servers", "5", "--terms", "3", "--mode", "exact"]
 BROKEN = ["check", "--mutant", "half-rounded-down", "--terms", "1", "--entries", "0"]
 

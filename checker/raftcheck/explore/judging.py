@@ -80,9 +80,7 @@ class PropertyJudge:
         self._states.catch_up()
         self._ghosts.catch_up()
         for arguments in self._arguments(rows):
-            signatures = self._states.signatures(arguments)
-            if self.property.over == "cluster":
-                signatures = np.concatenate([signatures[:, :-1], self._ghosts.signatures(arguments[:, -1:])], axis=1)
+            signatures = self._signatures(arguments)
             for position in first_of_each(signatures):
                 key = signatures[position].tobytes()
                 if key not in self._done:
@@ -90,6 +88,12 @@ class PropertyJudge:
                     if wanted in self._says(arguments[position]):
                         return int(position)
         return None
+
+    def _signatures(self, arguments: Array) -> Array:
+        if self.property.over != "cluster":
+            return self._states.signatures(arguments)
+        states, ghosts = self._states.signatures(arguments[:, :-1]), self._ghosts.signatures(arguments[:, -1:])
+        return np.concatenate([states, ghosts], axis=1)
 
     def _arguments(self, rows: Array) -> Iterator[Array]:
         """Yield arrays of arguments, in each of which row n is of combination n."""
