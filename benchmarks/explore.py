@@ -60,24 +60,20 @@ class Model:
     is_long: bool = False
 
 
-def core(ways: tuple[Way, ...] = ALL, is_long: bool = False, **bounds: int) -> Model:
+def core(name: str, bounds: Bounds, ways: tuple[Way, ...] = ALL, is_long: bool = False) -> Model:
     """Return the implementation within bounds, with all its properties."""
-    within = Bounds(**bounds)  # type: ignore[arg-type]
-    names = [f"{count} {name if count != 1 else name[:-1]}" for name, count in bounds.items()]
-    return Model(", ".join(names), lambda: (raft_system(within), raft_properties(within)), ways, is_long)
+    return Model(name, lambda: (raft_system(bounds), raft_properties(bounds)), ways, is_long)
 
 
 MODELS = [
-    core(servers=2, terms=2, entries=1),
-    core(servers=3, terms=1, entries=1),
-    core(servers=2, terms=3, entries=1),
-    core(servers=3, terms=2, entries=0, is_long=True),
-    core(servers=3, terms=2, entries=0, crashes=1, ways=(ONE, TWO, COVERING), is_long=True),
-    core(servers=3, terms=2, entries=1, ways=(COVERING,)),
-    core(servers=3, terms=2, entries=1, ways=(TWO,), is_long=True),
-    Model(
-        "MonoRaft, 3 servers, 2 terms, log of 2", lambda: (monoraft(3, 2, 2), []), (REFERENCE, ONE, TWO), is_long=True
-    ),
+    core("2 servers, 2 terms, 1 entry", Bounds(servers=2, terms=2, entries=1)),
+    core("3 servers, 1 term, 1 entry", Bounds(servers=3, terms=1, entries=1)),
+    core("2 servers, 3 terms, 1 entry", Bounds(servers=2, terms=3, entries=1)),
+    core("3 servers, 2 terms", Bounds(servers=3, terms=2, entries=0), is_long=True),
+    core("3 servers, 2 terms, 1 crash", Bounds(servers=3, terms=2, entries=0, crashes=1), (ONE, TWO, COVERING), True),
+    core("3 servers, 2 terms, 1 entry", Bounds(servers=3, terms=2, entries=1), (COVERING,)),
+    core("3 servers, 2 terms, 1 entry", Bounds(servers=3, terms=2, entries=1), (TWO,), is_long=True),
+    Model("MonoRaft: 3 servers, 2 terms, log of 2", lambda: (monoraft(3, 2, 2), []), (REFERENCE, ONE, TWO), True),
 ]
 
 
