@@ -29,7 +29,7 @@ def check(
     servers: o.ServersOption = 3,
     terms: o.TermsOption = 2,
     entries: o.EntriesOption = 2,
-    crashes: o.CrashesOption = 1,
+    crashes: o.CrashesOption = 2,
     reads: o.ReadsOption = 0,
     heartbeats: o.HeartbeatsOption = 0,
     forwarding: o.ForwardingOption = False,

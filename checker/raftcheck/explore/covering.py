@@ -63,7 +63,10 @@ class Chunk(NamedTuple):
 
 
 class CoveringSearch:
-    """One search. After `run`, the fields tell what was found; `rounds` is how many it took."""
+    """One search. After `run`, the fields tell what was found, and how many `rounds` it took.
+
+    `expansions` is how many kept states were expanded in the last round: those covered in time were not.
+    """
 
     def __init__(
         self,
@@ -83,6 +86,7 @@ class CoveringSearch:
         self.tables = Tables(self.semantics, self.symmetry, self.monitor)
         self.combinations = Combinations(self.symmetry, self.tables)
         self.transitions = 0
+        self.expansions = 0
         self.depth = 0
         self.rounds = 0
         self.limit: str | None = None
@@ -138,7 +142,7 @@ class CoveringSearch:
         self._shards = [Antichains(self._processes, self._words, self.watch.afford) for _ in range(SHARDS)]
         self._outputs = [self._new_output(CHUNK * 16) for _ in range(CHUNKS)]
         self._level = [0] * SHARDS
-        self.transitions = self.depth = 0
+        self.transitions = self.expansions = self.depth = 0
 
     def _explore_round(self) -> None:
         """Explore everything, with a guess that is made anew when much more is known."""
@@ -228,6 +232,7 @@ class CoveringSearch:
             ]
             places = [(chunk.shard, int(state)) for chunk in waiting for state in chunk.states]
             self._answer(asked, lambda waiting=places: map(self._place, waiting))  # type: ignore[misc]
+            self.expansions += sum(len(chunk.states) for chunk in batch) - sum(len(chunk.states) for chunk in waiting)
             batch = waiting
 
     def _uncovered(self, chunk: Chunk) -> Array:
