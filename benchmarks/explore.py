@@ -133,7 +133,7 @@ def rows(quick: bool) -> Iterator[list[str]]:
 
 
 def cells(figures: Figures, reference: Figures | None, way: Way) -> list[str]:
-    """Return figures as text. Engines that visit the same states are compared by states a second, covering by seconds."""
+    """Return figures as text. Rates are compared where engines visit the same states, seconds for covering."""
     states, transitions, seconds = figures.states, figures.transitions, figures.seconds
     ratio = ""
     if reference:
