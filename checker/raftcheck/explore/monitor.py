@@ -84,11 +84,6 @@ class Monitor:
         self._judged_states: set[tuple[Value, Value]] = set()
         self._judged_steps: set[Arguments] = set()
 
-    @property
-    def judges_states(self) -> bool:
-        """Tell whether any property of states is left to be judged."""
-        return bool(self._always or self._missing)
-
     def broken_by_state(self, state: GlobalState, depth: int) -> str | None:
         """Note the witnesses in a new state; return the name of the first property that it breaks, if any."""
         judged = (state.processes, state.ghost)

@@ -112,11 +112,6 @@ class Semantics:
             return None
         return self.move(pid, processes[pid], input, ghost)
 
-    def refused_step(self, pid: int, before: Value, input: Value) -> Step | None:
-        """Return the step behind a move that is None: None itself, or a step that the scenario forbids."""
-        step = self.step(pid, before, input)
-        return None if isinstance(step, Exception) else step
-
     def _after(self, state: GlobalState, move: Move, network: Contents) -> Successor:
         """Put a move into the global state; `network` is without the message that was delivered."""
         event, step, ghost, envelopes, error = move

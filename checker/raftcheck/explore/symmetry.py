@@ -81,10 +81,6 @@ class Symmetry:
             renamed[permutation[pid]] = self.value(local, permutation)
         return tuple(renamed)
 
-    def orbit_size(self, stabiliser: int) -> int:
-        """Return how many states are renamings of one that `stabiliser` permutations leave as it is."""
-        return len(self.permutations) // stabiliser
-
     def verify_initial(self, processes: tuple[Value, ...], ghost: Value) -> None:
         """Raise ModelError unless the initial state is the same under every renaming."""
         for permutation in self.step_probes:
