@@ -1,7 +1,7 @@
 """The covering search drops what makes no difference, on a guess: what if the guess is wrong at first?"""
 
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import pytest
@@ -157,3 +157,195 @@ def test_nothing_depends_on_the_number_of_workers(workers: int) -> None:
     system = System([Sender(), Receiver(), Receiver()])
     one, other = (explore(system, [], workers=count) for count in (1, workers))
     assert (one.states, one.transitions, one.depth) == (other.states, other.transitions, other.depth)
+
+
+FIRST_GUESSES = [1, 2, 3, 5, 10**9]
+
+
+def assert_same_as_reference(system: System, properties: Any = (), first_guess: int = 1) -> None:
+    """Both explorers meet the same combinations, and say the same."""
+    reference = explore(system, properties, mode="reference")
+    with patch.object(covering_module, "FIRST_GUESS_AT", first_guess):
+        covering = explore(system, properties)
+    assert (covering.verdict, covering.local_tuples) == (reference.verdict, reference.local_tuples)
+    assert [p.status for p in covering.properties] == [p.status for p in reference.properties]
+
+
+class FrailReceiver(Receiver):
+    """When it is open, each message has it answer the same, and one of them also ends it: its state is None then."""
+
+    def step(self, state: Any, input: Any) -> Step | None:
+        if state == "closed":
+            return super().step(state, input)
+        after = {"this": state, "that": None}
+        return Step(after[input.message], (Send(0, "heard"),)) if state and input.message in after else None
+
+
+@pytest.mark.parametrize("first_guess", FIRST_GUESSES)
+def test_a_state_may_be_none(first_guess: int) -> None:
+    assert_same_as_reference(System([Sender(), FrailReceiver()]), first_guess=first_guess)
+
+
+class Named(NamedTuple):
+    pid: int
+    at: str
+
+
+class SenderAndReceiver:
+    """Both at once, so that either of two may be the sender; it sends to itself, too."""
+
+    def initial(self, pid: int) -> Named:
+        return Named(pid, "closed")
+
+    def inputs(self, state: Named) -> tuple[str, ...]:
+        if state.at == "closed":
+            return ("this", "that")
+        return {"this": ("go",), "that": ("go",), "opening": ("wait",), "late": ("wait",)}.get(state.at, ())
+
+    def step(self, state: Named, input: Any) -> Step | None:
+        if isinstance(input, Deliver):
+            if input.message == "open":
+                return Step(state._replace(at="opening")) if state.at == "closed" else None
+            return Step(state._replace(at="heard " + input.message)) if state.at in {"open", "gone"} else None
+        if input == "wait":
+            return Step(state._replace(at="late" if state.at == "opening" else "open"))
+        message, at = ("open", "gone") if input == "go" else (input, input)
+        return Step(state._replace(at=at), (Send(0, message), Send(1, message)))
+
+
+class OneIsDeaf(NoticingScenario):
+    """Lets one process be the sender, and only the other hear. The ghost has those who may still hear."""
+
+    initial = frozenset({0, 1})
+
+    def notice(self, pid: int, before: Named, input: Any, step: Step) -> Any:
+        if step.state.at.startswith("heard"):
+            return ("hears", pid)
+        return ("sends", pid) if input in ("this", "that") else None
+
+    def update(self, ghost: Any, notice: Any) -> Any:
+        what, pid = notice
+        if what == "hears":
+            return ghost if pid in ghost else None
+        return ghost - {pid} if len(ghost) == 2 else None
+
+
+def rename(value: Any, permutation: tuple[int, ...]) -> Any:
+    match value:
+        case Named(pid, at):
+            return Named(permutation[pid], at)
+        case frozenset():
+            return frozenset(permutation[pid] for pid in value)
+        case _:
+            return value
+
+
+@pytest.mark.parametrize("first_guess", FIRST_GUESSES)
+def test_what_a_scenario_forbids_to_one_process_it_may_allow_to_another(first_guess: int) -> None:
+    """The sender is deaf for good; this must not be taken for a deaf receiver, of which the sender is a renaming."""
+    system = System([SenderAndReceiver()] * 2, scenario=OneIsDeaf(), relabel=rename)
+    assert_same_as_reference(system, first_guess=first_guess)
+    seen = sometimes("all heard", lambda states, _: "heard that" in {state.at for state in states}, "cluster")
+    assert_same_as_reference(system, [seen], first_guess=first_guess)
+
+
+class StrictReceiver(Receiver):
+    """Breaks down over what is never delivered: the other message, when it has heard one, and both when it is open."""
+
+    def __init__(self, sends_to: int) -> None:
+        self.sends_to = sends_to
+
+    def step(self, state: str, input: Any) -> Step | None:
+        if state in {"this", "that"} and input.message in {"this", "that"} and input.message != state:
+            return Step("never", (Send(self.sends_to, "never"),))
+        return super().step(state, input)
+
+
+class NeverSeen(NoticingScenario):
+    """Is not prepared for what never happens."""
+
+    initial = 0
+
+    def notice(self, pid: int, before: Any, input: Any, step: Step) -> Any:
+        assert step.state != "never"
+        if input == "go":
+            return "go"
+        return "heard" if pid == 1 and before != step.state and before != "closed" else None
+
+    def update(self, ghost: int, notice: Any) -> int | None:
+        if notice == "go":
+            return 1
+        assert ghost > 0, "nothing is heard before"
+        return ghost + 1 if ghost < 3 else None
+
+
+class ForgetfulReceiver(Receiver):
+    """Can hear again and again."""
+
+    def step(self, state: str, input: Any) -> Step | None:
+        return Step("open") if state in {"this", "that"} and input.message == state else super().step(state, input)
+
+
+@pytest.mark.parametrize("first_guess", FIRST_GUESSES)
+def test_nobody_needs_to_be_prepared_for_what_never_happens(first_guess: int) -> None:
+    """A delivery that is executed in advance, and perhaps never happens, may be an error in any respect."""
+
+    def is_prepared(before: Any, given: Any, step: Step) -> bool:
+        assert step.state != "never"
+        return True
+
+    for system in (
+        System([Sender(), StrictReceiver(7)]),
+        System([Sender(), StrictReceiver(0)], scenario=NeverSeen()),
+        System([Sender(), ForgetfulReceiver()], scenario=NeverSeen()),
+    ):
+        assert_same_as_reference(system, first_guess=first_guess)
+    for symmetric in (True, False):
+        claim = always_step("prepared", is_prepared, symmetric=symmetric)
+        assert_same_as_reference(System([Sender(), StrictReceiver(0)]), [claim], first_guess)
+
+
+class Voter:
+    """One of many asks for votes, and wins with one."""
+
+    def __init__(self, processes: int) -> None:
+        self.processes = processes
+
+    def initial(self, pid: int) -> Named:
+        return Named(pid, "follower")
+
+    def inputs(self, state: Named) -> tuple[str, ...]:
+        return ("ask",) if state.at == "follower" else ()
+
+    def step(self, state: Named, input: Any) -> Step | None:
+        if input == "ask":
+            others = (pid for pid in range(self.processes) if pid != state.pid)
+            return Step(state._replace(at="candidate"), tuple(Send(pid, "vote for me") for pid in others))
+        if input.message == "vote for me" and state.at == "follower":
+            return Step(state._replace(at="voter"), (Send(input.sender, "yes"),))
+        return Step(state._replace(at="leader")) if state.at == "candidate" else None
+
+
+class OneVote(NoticingScenario):
+    """Lets one process ask, and one vote."""
+
+    initial = 0
+
+    def notice(self, pid: int, before: Named, input: Any, step: Step) -> Any:
+        return step.state.at if step.state.at in {"candidate", "voter"} else None
+
+    def update(self, ghost: int, notice: Any) -> int | None:
+        return ghost + 1 if notice == ("candidate", "voter", None)[ghost] else None
+
+
+@pytest.mark.parametrize("mode", ["covering", "exact"])
+@pytest.mark.parametrize("processes", [3, 5])
+def test_a_step_between_any_two_processes_is_judged(mode: Any, processes: int) -> None:
+    """A predicate may name both the process that takes the step and the sender of what it receives."""
+    system = System([Voter(processes)] * processes, scenario=OneVote(), relabel=rename)
+    for pid, sender in ((0, 1), (1, 0), (processes - 1, 0)):
+
+        def is_other(before: Named, given: Any, step: Step, names: Any = (pid, sender)) -> bool:
+            return step.state.at != "leader" or (before.pid, given.sender) != names
+
+        assert explore(system, [always_step("other", is_other)], mode=mode).verdict == "violated"

@@ -79,8 +79,8 @@ class CoveringSearch:
     ) -> None:
         refuse_unless_valid(system, properties)
         self.semantics = Semantics(system)
-        self.symmetry = Symmetry(system, symmetry)
         self.monitor = Monitor(properties)
+        self.symmetry = Symmetry(system, symmetry, self.monitor.steps_tell_names_apart)
         self.limits = limits
         self.watch = Watch(limits, progress)
         self.tables = Tables(self.semantics, self.symmetry, self.monitor)

@@ -13,11 +13,11 @@ from raftcheck.explore.columns import Array, Column
 from raftcheck.explore.interning import Interner
 from raftcheck.explore.kernels import relevance as kernels
 from raftcheck.explore.kernels.local import UNKNOWN
-from raftcheck.explore.monitor import Monitor
+from raftcheck.explore.monitor import Monitor, Remarks
 from raftcheck.explore.semantics import Semantics, with_tuples
 from raftcheck.explore.symmetry import Symmetry, inverse
 from raftcheck.explore.tables import Tables
-from raftcheck.model import Deliver, Envelope, NoticingScenario, Step, Value
+from raftcheck.model import Deliver, Envelope, ModelError, NoticingScenario, Step, Value
 
 
 class Effects:
@@ -117,10 +117,15 @@ class Effects:
         return pid, before, Deliver(sender, content)
 
     def _execute(self, pid: int, before: Value, input: Deliver) -> Step | Exception | None:
-        """Execute one delivery; nothing is remembered, for there are too many."""
+        """Execute one delivery; nothing is remembered, for there are too many.
+
+        What is never really delivered may do anything: to send to nobody counts as an exception, too.
+        """
         try:
-            step = self._semantics.system.processes[pid].step(before, input)
-            return with_tuples(step)
+            step = with_tuples(self._semantics.system.processes[pid].step(before, input))
+            if step is not None:
+                self._semantics.envelopes(pid, step.sends)
+            return step
         except MemoryError:
             raise
         except Exception as error:
@@ -140,29 +145,46 @@ class Effects:
             self._symmetry.refuse(f"process {pid} in {before!r} does with {input!r} other than its renamings")
 
     def _is_remarkable(self, row: int, message: int, step: Step) -> bool:
-        """Tell whether a property is broken by the step, or a missing witness found, under any name."""
+        """Tell whether a property is broken by the step, or a missing witness found, under any name.
+
+        A predicate that raises is remarkable, too: if the step is ever really taken, it will raise there.
+        """
         _, before, input = self._delivery(row, message, 0)
-        remarks = self._monitor.remark_on_step(before, input, step, named_alike=True)
-        if self._monitor.steps_tell_names_apart:
-            for renaming in self._probes:
-                pid, before, input = self._delivery(row, message, renaming)
-                taken = self._execute(pid, before, input)
-                assert isinstance(taken, Step)
-                remarks |= self._monitor.remark_on_step(before, input, taken, named_alike=False)
+        try:
+            remarks = self._monitor.remark_on_step(before, input, step, named_alike=True)
+            if self._monitor.steps_tell_names_apart:
+                for renaming in self._probes:
+                    remarks |= self._remarks_on_renamed(row, message, step, renaming)
+        except (MemoryError, ModelError):
+            raise
+        except Exception:
+            return True
         if remarks.witness and not remarks.broken:
             self._awaited.append((row, int(self._tables.places.array[message])))
         return remarks.witness or remarks.broken
+
+    def _remarks_on_renamed(self, row: int, message: int, step: Step, renaming: int) -> Remarks:
+        pid, before, input = self._delivery(row, message, renaming)
+        taken = self._execute(pid, before, input)
+        if not isinstance(taken, Step):
+            self._symmetry.refuse(f"process {pid} in {before!r} does with {input!r} other than its renamings")
+        return self._monitor.remark_on_step(before, input, taken, named_alike=False)
 
     def _number(self, pid: int, before: Value, input: Deliver, step: Step) -> int:
         """Return the number of an effect: the same for what leads to the same state, sends and notice."""
         notice = None
         if isinstance(self._scenario, NoticingScenario):
-            notice = self._scenario.notice(pid, before, input, step)
+            try:
+                notice = self._scenario.notice(pid, before, input, step)
+            except MemoryError:
+                raise
+            except Exception:
+                return self._new_effect(is_reply=False)
         stays = step.state == before
         sent = frozenset(self._semantics.envelopes(pid, step.sends))
         if stays and notice is None and not sent:
             return kernels.NOTHING
-        key = (None if stays else step.state, sent, notice)
+        key = (stays, None if stays else step.state, sent, notice)
         if key not in self._effects:
             known = UNKNOWN if notice is None else self._tables.known_notice(notice)
             self._effects[key] = self._new_effect(stays and notice is None, known, sent)

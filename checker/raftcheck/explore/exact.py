@@ -67,8 +67,8 @@ class ExactSearch:
         workers: int | None = None,
     ) -> None:
         self.semantics = Semantics(system)
-        self.symmetry = Symmetry(system, symmetry)
         self.monitor = Monitor(properties)
+        self.symmetry = Symmetry(system, symmetry, self.monitor.steps_tell_names_apart)
         self.limits = limits
         self.watch = Watch(limits, progress)
         self.tables = Tables(self.semantics, self.symmetry, self.monitor)

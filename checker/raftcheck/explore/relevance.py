@@ -249,9 +249,13 @@ def graph_of(tables: Tables, possible: Array) -> kernels.Graph:
 
     A notice that the scenario never forbids need not be known.
     """
-    is_limited: Array = np.logical_not(possible.all(axis=0))
-    edges = np.unique(np.concatenate(list(tables.moves_between_nodes(is_limited))), axis=0)
+    renamed_notices = tables.renamed_notices(np.flatnonzero(~possible.all(axis=0)))
+    edges = np.unique(np.concatenate(list(tables.moves_between_nodes(renamed_notices))), axis=0)
     starts = np.searchsorted(edges[:, 0], np.arange(len(tables.nodes) + 1)).astype(np.int64)
     return kernels.Graph(
-        starts, np.ascontiguousarray(edges[:, 1]), np.ascontiguousarray(edges[:, 2]), np.ascontiguousarray(possible)
+        starts,
+        np.ascontiguousarray(edges[:, 1]),
+        np.ascontiguousarray(edges[:, 2]),
+        np.ascontiguousarray(possible),
+        renamed_notices,
     )

@@ -14,7 +14,10 @@ REMEDY = (
 )
 
 ALL_STEPS_UP_TO, ALL_STATES_UP_TO = 4, 5
-"""Up to so many processes, steps are executed and states are judged under every renaming."""
+"""Up to so many processes, steps are executed and states are judged under every renaming.
+
+Steps that are judged by predicates that may tell the processes apart are so as long as states are.
+"""
 
 
 def compose(second: Permutation, first: Permutation) -> Permutation:
@@ -37,10 +40,11 @@ class Symmetry:
 
     The identity is number 0 in `permutations`. Every step is executed again under `step_probes`, and every state
     judged again under `state_probes`: under all renamings of a small system; of a larger one under all exchanges
-    of two processes, so that each process takes the place of each other.
+    of two processes, so that each process takes the place of each other. `tells_steps_apart` says that steps are
+    judged by predicates that may tell the processes apart.
     """
 
-    def __init__(self, system: System, wanted: bool) -> None:
+    def __init__(self, system: System, wanted: bool, tells_steps_apart: bool = False) -> None:
         count = len(system.processes)
         identity = tuple(range(count))
         self._relabel = system.relabel
@@ -50,7 +54,8 @@ class Symmetry:
         self._number_of = {permutation: number for number, permutation in enumerate(self.permutations)}
         self._products: dict[int, list[int]] = {}
         exchanges = [exchange(identity, a, b) for a, b in combinations(identity, 2)]
-        self.step_probes = self.permutations[1:] if count <= ALL_STEPS_UP_TO or not self.is_used else exchanges
+        all_steps_up_to = ALL_STATES_UP_TO if tells_steps_apart else ALL_STEPS_UP_TO
+        self.step_probes = self.permutations[1:] if count <= all_steps_up_to or not self.is_used else exchanges
         self.state_probes = self.permutations[1:] if count <= ALL_STATES_UP_TO or not self.is_used else exchanges
 
     def products(self, first: int) -> list[int]:

@@ -381,10 +381,18 @@ class Tables:
         return [int(notice) for notice in np.unique(self._ghost_after.keys[is_entry] & 0xFFFFFFFF)]
 
     def allows(self, ghost: int, notice: int) -> bool:
-        """Tell whether the scenario allows under a ghost what it noticed of some step."""
+        """Tell whether the scenario allows under a ghost what it noticed of some step.
+
+        It may not be prepared for the two to come together; if it raises, nothing is known, so all is possible.
+        """
         key = (ghost, notice)
         if key not in self._allowed:
-            self._allowed[key] = self._ghost_of(self.ghosts.values[ghost], self._examples[notice], 0) is not None
+            try:
+                self._allowed[key] = self._ghost_of(self.ghosts.values[ghost], self._examples[notice], 0) is not None
+            except MemoryError:
+                raise
+            except Exception:
+                self._allowed[key] = True
         return self._allowed[key]
 
     def ghost_changes(self) -> tuple[Array, Array]:
@@ -394,20 +402,22 @@ class Tables:
         renamed = self.renamed_ghosts.array
         return renamed[before].T.reshape(-1), renamed[after].T.reshape(-1)
 
-    def moves_between_nodes(self, is_limited: Array) -> Iterable[Array]:
-        """Yield, for each renaming, rows (node before, node after, notice) of all steps that were allowed.
+    def renamed_notices(self, limited: Iterable[int]) -> Array:
+        """Return what renaming makes of each notice; -1 where it is not among `limited`, or was not seen renamed."""
+        renamed = np.full((self.notices, self._renamings), -1, np.int32)
+        for notice in limited:
+            renamed[notice] = [self._renamed_notice(int(notice), renaming) for renaming in range(self._renamings)]
+        return renamed
 
-        The notice is -1 if it is not among those that `is_limited` marks.
-        """
+    def moves_between_nodes(self, renamed_notices: Array) -> Iterable[Array]:
+        """Yield, for each renaming, rows (node before, node after, notice) of all steps that were allowed."""
         steps, befores = self._steps.array[: len(self.steps)], self._befores.array[: len(self.steps)]
         chosen = (steps[:, kernels.JUDGED] != 0) & (steps[:, kernels.AFTER] != befores)
         steps, befores = steps[chosen], befores[chosen]
         for renaming in range(self._renamings):
-            notices = np.full(1 + len(is_limited), -1, np.int32)
-            for notice in np.flatnonzero(is_limited):
-                notices[1 + notice] = self._renamed_notice(int(notice), renaming)
+            notices = np.append(renamed_notices[:, renaming], np.int32(-1))  # the last is for steps without a notice
             names = self.renamed_nodes.array[:, renaming]
-            columns = (names[befores], names[steps[:, kernels.AFTER]], notices[1 + steps[:, kernels.NOTICE]])
+            columns = (names[befores], names[steps[:, kernels.AFTER]], notices[steps[:, kernels.NOTICE]])
             yield np.stack(columns, axis=1)
 
     def names_matter_in(self, notices: Iterable[int]) -> bool:

@@ -44,6 +44,7 @@ class Graph(NamedTuple):
     targets: np.ndarray
     notices: np.ndarray  # UNKNOWN where the scenario never forbids
     is_possible: np.ndarray  # class of ghosts, notice -> whether the scenario may still allow it
+    renamed_notices: np.ndarray  # notice, renaming -> notice; UNKNOWN where the scenario never forbids
 
 
 class Scratch(NamedTuple):
@@ -89,6 +90,15 @@ def effect_in(node, message, effects):
     """Return the effect of a message in a node."""
     least = effects.renamed_messages[message, effects.to_least[node]]
     return effects.table[effects.rows[node], effects.places[least]]
+
+
+@part
+def notice_in(node, effect, effects, graph):
+    """Return what the scenario notices of an effect in a node: effects are kept under the least name of the node."""
+    notice = effects.notices[effect]
+    if notice < 0 or notice >= graph.renamed_notices.shape[0]:
+        return np.int32(UNKNOWN)
+    return graph.renamed_notices[notice, effects.from_least[node]]
 
 
 @part
@@ -146,7 +156,7 @@ def classify(reached, count, messages, of_ghost, effects, graph, scratch):
             if effects.is_reply[effect]:
                 if is_said(effect, at, at_once, node, np.int32(NOTHING), node, effects):
                     effect = np.int32(NOTHING)
-            elif not is_possible(effects.notices[effect], of_ghost, graph):
+            elif not is_possible(notice_in(at, effect, effects, graph), of_ghost, graph):
                 effect = np.int32(NOTHING)
             scratch.row[position] = effect
         scratch.row[count] = at_once
