@@ -349,3 +349,140 @@ def test_a_step_between_any_two_processes_is_judged(mode: Any, processes: int) -
             return step.state.at != "leader" or (before.pid, given.sender) != names
 
         assert explore(system, [always_step("other", is_other)], mode=mode).verdict == "violated"
+
+
+class DeafSenderAndReceiver(SenderAndReceiver):
+    """Hears nothing at all, so that only a predicate can tell what arrives."""
+
+    def step(self, state: Named, input: Any) -> Step | None:
+        is_deaf = isinstance(input, Deliver) and input.message != "open" and state.at in {"open", "gone"}
+        return Step(state) if is_deaf else super().step(state, input)
+
+
+@pytest.mark.parametrize("first_guess", FIRST_GUESSES)
+@pytest.mark.parametrize("heard", ["this", "that"])
+@pytest.mark.parametrize("pid", [0, 1])
+def test_a_step_property_is_shown_deliveries_that_make_no_difference(pid: int, heard: str, first_guess: int) -> None:
+    """Under every name, whichever of the messages was left out of sight: a claim is broken, a witness found."""
+    system = System([DeafSenderAndReceiver()] * 2, relabel=rename)
+
+    def is_it(before: Named, given: Any, step: Step) -> bool:
+        return before == Named(pid, "open") and given == Deliver(1 - pid, heard)
+
+    def hears_it(before: Named, given: Any, step: Step) -> bool:
+        return before.at == "open" and isinstance(given, Deliver) and given.message == heard
+
+    with patch.object(covering_module, "FIRST_GUESS_AT", first_guess):
+        for judge, symmetric in ((is_it, False), (hears_it, True)):
+            claim = always_step("never", lambda *step, judge=judge: not judge(*step), symmetric=symmetric)
+            witness = sometimes("once", judge, "step", symmetric=symmetric)
+            assert explore(system, [claim]).verdict == "violated"
+            assert explore(system, [witness]).verdict == "holds"
+
+
+class Friend(NamedTuple):
+    pid: int
+    at: str
+    friend: int | None = None
+
+
+class Confidant:
+    """One of three speaks; of the others each heeds only who greeted it, and only when the third is ready, too."""
+
+    def initial(self, pid: int) -> Friend:
+        return Friend(pid, "new")
+
+    def inputs(self, state: Friend) -> tuple[str, ...]:
+        return {"new": ("this", "that"), "this": ("go",), "that": ("go",)}.get(state.at, ())
+
+    def step(self, state: Friend, input: Any) -> Step | None:
+        others = [pid for pid in range(3) if pid != state.pid]
+        if input in ("this", "that"):
+            return Step(state._replace(at=input), tuple(Send(pid, input) for pid in others))
+        if input == "go":
+            return Step(state._replace(at="gone"), tuple(Send(pid, "hello") for pid in others))
+        match state.at, input.message:
+            case "new", "hello":
+                return Step(Friend(state.pid, "open", input.sender), tuple(Send(pid, "ready") for pid in others))
+            case "open", "ready":
+                return Step(state._replace(at="late"))
+            case "late", ("this" | "that") as message if input.sender == state.friend:
+                return Step(state._replace(at="heard " + message))
+        return None
+
+
+class OneSpeaker(NoticingScenario):
+    """Lets one process speak."""
+
+    initial = 0
+
+    def notice(self, pid: int, before: Friend, input: Any, step: Step) -> Any:
+        return "speaks" if input in ("this", "that") else None
+
+    def update(self, ghost: int, notice: Any) -> int | None:
+        return 1 if ghost == 0 else None
+
+
+def rename_friends(value: Any, permutation: tuple[int, ...]) -> Any:
+    if not isinstance(value, Friend):
+        return value
+    friend = None if value.friend is None else permutation[value.friend]
+    return Friend(permutation[value.pid], value.at, friend)
+
+
+@pytest.mark.parametrize("first_guess", FIRST_GUESSES)
+def test_what_makes_a_difference_depends_on_the_names_in_a_state(first_guess: int) -> None:
+    system = System([Confidant()] * 3, scenario=OneSpeaker(), relabel=rename_friends)
+    assert_same_as_reference(system, first_guess=first_guess)
+
+
+class Stubborn(Receiver):
+    """Becomes nothing of what it hears; it only answers."""
+
+    def step(self, state: str, input: Any) -> Step | None:
+        if state == "closed":
+            return super().step(state, input)
+        return Step(state, (Send(0, "thanks"),)) if input.message == "this" else Step(state)
+
+
+class Proud(Sender):
+    """Goes home when it is thanked, after a long time."""
+
+    def inputs(self, state: Any) -> tuple[str, ...]:
+        return ("wait",) if isinstance(state, int) and state < 12 else super().inputs(state)
+
+    def step(self, state: Any, input: Any) -> Step | None:
+        if isinstance(input, Deliver):
+            return Step("home") if state == 12 else None
+        if input == "go":
+            return Step(0, (Send(1, "open"),))
+        return Step(state + 1) if input == "wait" else super().step(state, input)
+
+
+class Minutes(NoticingScenario):
+    """Writes down the first message to a process that is open, but only after a long time."""
+
+    initial = "nothing"
+
+    def notice(self, pid: int, before: Any, input: Any, step: Step) -> Any:
+        if before == "open" and input.message != "open":
+            return input.message
+        return "begin" if step.state == 12 and before != 12 else None
+
+    def update(self, ghost: str, notice: str) -> str | None:
+        wanted = "nothing" if notice == "begin" else "begin"
+        return notice if ghost == wanted else None
+
+
+@pytest.mark.parametrize("first_guess", FIRST_GUESSES)
+def test_answers_and_minutes_make_a_difference(first_guess: int) -> None:
+    """The scenario forbids at first what it allows later, and tells two messages apart that do nothing else."""
+    assert_same_as_reference(System([Proud(), Stubborn()]), first_guess=first_guess)
+    assert_same_as_reference(System([Proud(), Stubborn()], scenario=Minutes()), first_guess=first_guess)
+
+
+@pytest.mark.parametrize("pid", [0, 1])
+def test_states_are_judged_under_every_name(pid: int) -> None:
+    system = System([SenderAndReceiver()] * 2, scenario=OneIsDeaf(), relabel=rename)
+    claim = always("not it", lambda states, _: states[pid].at != "heard this", "cluster")
+    assert explore(system, [claim]).verdict == "violated"
