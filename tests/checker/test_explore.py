@@ -75,6 +75,15 @@ def test_the_initial_state_can_be_the_violation(mode: Any) -> None:
     assert (result.counterexample.length, len(result.counterexample.states)) == (0, 1)
 
 
+@pytest.mark.parametrize("mode", ["covering", "exact"])
+@pytest.mark.parametrize("fails_at", [0, 1, 2])
+def test_the_depth_of_a_violation_is_its_length(mode: Any, fails_at: int) -> None:
+    result = explore(counters(processes=1, fails_at=fails_at), [], mode=mode, max_depth=fails_at + 1)
+    assert result.counterexample is not None
+    assert (result.depth, result.limit) == (result.counterexample.length, None)
+    assert result.depth == fails_at + 1
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_a_step_property_sees_steps_that_change_nothing(mode: Any) -> None:
     result = explore(counters(), [always_step("Never rests at 2", lambda n, i, _: (n, i) != (2, "rest"))], mode=mode)

@@ -133,6 +133,8 @@ class CoveringSearch:
         try:
             while not (self.visited_all or self.limit or self.counterexample):
                 self._explore_round()
+            if self.counterexample:
+                self.depth = self.counterexample.length
         finally:
             self._threads.close()
 
@@ -156,7 +158,7 @@ class CoveringSearch:
             self._begin()
         for self.depth in count():
             frontier = self._next_level()
-            if not frontier:
+            if self.counterexample or not frontier:
                 break
             if self.depth == self.limits.max_depth:
                 self.limit = f"max_depth={self.depth}"
@@ -369,7 +371,6 @@ class CoveringSearch:
             raise RuntimeError(f"the behaviour found to violate {name!r} does not: this is a bug in the checker")
         found = shortened(self.semantics, self.monitor.properties, name, named)
         self.counterexample = counterexample(self.semantics, name, found)
-        self.depth = len(found)
 
     def _place(self, at: tuple[int, int]) -> "Place":
         shard, state = at
