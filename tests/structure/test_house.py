@@ -18,6 +18,7 @@ ALLOWED = {
     "raftcheck.report": {"raftcheck.model", "raftcheck.explore", "raftcheck.report", "raftcheck.version"},
     "raftcheck.raft": {"raftspec", "raftimpl", "raftcheck.model", "raftcheck.explore", "raftcheck.report",
                        "raftcheck.raft"},
+    "raftcheck.prove": {"raftspec", "raftcheck.model", "raftcheck.prove", "raftcheck.version"},
     "raftcheck.cli": {"raftcheck"},
     "raftcheck": {"raftcheck.model", "raftcheck.explore", "raftcheck.version"},
 }  # fmt: skip

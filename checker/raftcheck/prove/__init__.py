@@ -1,0 +1,1 @@
+"""Proofs for every cluster size, with Z3."""
