@@ -32,14 +32,14 @@ def two_quorums_of_sets(functions: QuorumFunctions) -> Finding:
         quorums = [members for members in subsets(cluster) if functions.is_quorum(members, cluster)]
         for first, second in combinations_with_replacement(quorums, 2):
             if not first & second:
-                return Finding("refuted", f"{in_words(first)} and {in_words(second)} of {size} servers")
+                return Finding("refuted", f"{in_words(sorted(first))} and {in_words(sorted(second))} of {size} servers")
         chosen = set(quorums)
         for members in subsets(cluster):
             if functions.is_quorum([*members, size, size + 1], cluster) != (members in chosen):
-                return Finding("refuted", f"strangers change what {in_words(members)} of {size} servers is")
+                return Finding("refuted", f"strangers change what {in_words(sorted(members))} of {size} servers is")
             tolerated = size - len(members) <= functions.fault_tolerance(size)
             if (members in chosen) != tolerated:
-                return Finding("refuted", f"{in_words(members)} of {size} servers")
+                return Finding("refuted", f"{in_words(sorted(members))} of {size} servers")
     return Finding("proved", f"executed on all sets of servers of clusters of 1 to {MOST_SERVERS_OF_SETS}")
 
 

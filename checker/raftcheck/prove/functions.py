@@ -1,7 +1,8 @@
 """The functions that are proved right: those of the specification, or variants that should be found wrong."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from raftcheck.prove.whole import Whole, whole
@@ -20,6 +21,9 @@ class QuorumFunctions:
 
 SPECIFICATION = QuorumFunctions()
 
+MOST_NAMES = 12
+"""A set of more servers is not spelled out."""
+
 
 def formula(function: Callable[[Any], Any], servers: Any) -> Any:
     """Return what a function of the specification computes from a number of servers, as a term.
@@ -29,9 +33,10 @@ def formula(function: Callable[[Any], Any], servers: Any) -> Any:
     return whole(function(Whole(servers))).term
 
 
-def in_words(servers: Collection[int]) -> str:
-    """Return a set of servers as text: {s0, s1}; of many, the first and the last ones."""
-    names = [f"s{server}" for server in sorted(servers)]
-    if len(names) > 12:
-        names = [*names[:3], "...", *names[-1:]]
-    return f"{{{', '.join(names)}}}" + (f" ({len(servers):,} servers)" if len(servers) > 12 else "")
+def in_words(servers: Sequence[int]) -> str:
+    """Return a set of servers, in ascending order, as text: {s0, s1}; of many only the first and the last."""
+    many = len(servers) > MOST_NAMES
+    names = [f"s{server}" for server in islice(servers, 3 if many else None)]
+    if many:
+        names += ["...", f"s{servers[-1]}"]
+    return f"{{{', '.join(names)}}}"

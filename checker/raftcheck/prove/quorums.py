@@ -7,6 +7,7 @@ That "any two quorums share a server", which the safety of Raft rests on, is pro
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import count as numbers_from
+from typing import Any
 
 import z3
 
@@ -45,22 +46,21 @@ def least_majority(functions: QuorumFunctions) -> Iterator[Query]:
 
 
 def quorums_overlap(functions: QuorumFunctions) -> Iterator[Query]:
-    """Disjoint sets fit into the cluster, and two quorums do not."""
+    """Disjoint sets fit into the cluster, and two majorities do not."""
+    return sizes_overlap(functions.majority, functions.majority)
+
+
+def sizes_overlap(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Iterator[Query]:
+    """In every cluster, a set of at least `first(n)` of its n servers meets every set of at least `second(n)`."""
     pair = TwoQuorums("cluster", "cluster")
     size = pair.larger(everyone)
-    majority = formula(functions.majority, size)
+    a, b = formula(first, size), formula(second, size)
     yield from pair.lemma()
     yield Query(
         "two quorums of n servers are not disjoint",
         z3.Not(pair.apart(everyone)),
-        (
-            everyone >= 0,
-            pair.fits(everyone),
-            size >= 1,
-            pair.part_a(everyone) >= majority,
-            pair.part_b(everyone) >= majority,
-        ),
-        (("n", size), ("majority(n)", majority)),
+        (everyone >= 0, pair.fits(everyone), size >= 1, pair.part_a(everyone) >= a, pair.part_b(everyone) >= b),
+        (("n", size), ("one quorum", a), ("the other", b)),
     )
 
 
@@ -276,8 +276,8 @@ BY_SOLVER: tuple[tuple[str, str, str, Argument], ...] = (
 BY_EXECUTION: tuple[tuple[str, str, str, Callable[[QuorumFunctions], Finding]], ...] = (
     (
         f"is_quorum tells quorums (up to {MOST_SERVERS_OF_SETS} servers)",
-        f"For n <= {MOST_SERVERS_OF_SETS} only: the sets for which is_quorum is true overlap in pairs, are those that lack "
-        "at most fault_tolerance(n) servers, and strangers do not count.",
+        f"For n <= {MOST_SERVERS_OF_SETS} only: the sets for which is_quorum is true overlap in pairs, are those "
+        "that lack at most fault_tolerance(n) servers, and strangers do not count.",
         "Raft paper, section 5.2",
         two_quorums_of_sets,
     ),

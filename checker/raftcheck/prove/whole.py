@@ -128,13 +128,9 @@ def combined(a: object, b: object, operation: Any) -> Whole:
 
 
 def divided(a: object, b: object, operation: Any) -> Whole:
-    """Return quotient or remainder. Raises ZeroDivisionError if the divisor is the number 0."""
+    """Return quotient or remainder, which exist unless the divisor is zero."""
     dividend, divisor = whole(a), whole(b)
-    if isinstance(b, int) and b == 0:
-        raise ZeroDivisionError("integer division or modulo by zero")
-    defined = both_defined(dividend, divisor)
-    if not z3.is_int_value(divisor.term):
-        defined = z3.And(defined, divisor.term != 0)
+    defined = z3.And(both_defined(dividend, divisor), divisor.term != 0)
     return Whole(operation(dividend.term, divisor.term), defined)
 
 
@@ -172,3 +168,18 @@ def chosen(condition: Truth, then: object, otherwise: object) -> Whole:
         z3.If(condition.term, yes.term, no.term),
         z3.And(condition.defined, z3.If(condition.term, yes.defined, no.defined)),
     )
+
+
+def conjunction(a: Truth, b: Truth) -> Truth:
+    """Return `a and b`: where a is false, b need not exist."""
+    return Truth(z3.And(a.term, b.term), z3.And(a.defined, z3.Implies(a.term, b.defined)))
+
+
+def disjunction(a: Truth, b: Truth) -> Truth:
+    """Return `a or b`: where a is true, b need not exist."""
+    return Truth(z3.Or(a.term, b.term), z3.And(a.defined, z3.Or(a.term, b.defined)))
+
+
+def negation(a: Truth) -> Truth:
+    """Return `not a`."""
+    return Truth(z3.Not(a.term), a.defined)
