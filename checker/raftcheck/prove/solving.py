@@ -9,9 +9,9 @@ import z3
 
 from raftcheck.prove.results import Outcome, Status
 
-SECONDS_PER_QUERY = 20
+SECONDS_PER_QUERY = 10
 
-RESOURCES_PER_QUERY = 40_000_000
+RESOURCES_PER_QUERY = 20_000_000
 """In Z3's own unit, some ten seconds of work; it ends a query at the same point on every machine."""
 
 
@@ -41,10 +41,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of an argument: see `Outcome`."""
+    """What came of an argument: see `Outcome`. `values` are those of the shown terms, if it is refuted."""
 
     status: Status
     detail: str = ""
+    values: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def follow(queries: Iterable[Query], remark: str = "") -> Finding:
             return Finding("unknown", f"the argument fails at: {query.title}")
         if answer.status == "refuted":
             values = ", ".join(f"{name} = {value}" for name, value in answer.values)
-            return Finding("refuted", f"{query.title}: false for {values}")
+            return Finding("refuted", f"{query.title}: false for {values}", answer.values)
         if answer.status == "unknown":
             return Finding("unknown", f"Z3 does not know: {query.title} ({answer.reason})")
     return Finding("proved", remark)
