@@ -1,1 +1,15 @@
-"""Proofs for every cluster size, with Z3."""
+"""Proofs for every cluster size, with Z3: what is true of quorums, and whether your own quorum rule is safe."""
+
+from raftcheck.prove.quorum_rules import DisjointQuorums, RuleResult, check_quorum_rule
+from raftcheck.prove.quorums import prove_quorums
+from raftcheck.prove.results import Outcome, ProofVerdict, verdict_of
+
+__all__ = [
+    "DisjointQuorums",
+    "Outcome",
+    "ProofVerdict",
+    "RuleResult",
+    "check_quorum_rule",
+    "prove_quorums",
+    "verdict_of",
+]
