@@ -5,12 +5,12 @@ is claimed of steps (*step*), and what users rely on follows from them (*follows
 invariants, the guard and the lemmas before it, and helps those after it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from raftcheck.prove.symbolic import Goal, Scope, State, Symbolic, conjunction
+from raftcheck.prove.symbolic import Goal, Scope, State, Symbolic, conjunction, formula_of
 from raftspec.logic import Action, Claim, Specification, Variable, for_all
 from raftspec.raft import QUORUM, is_quorum
 
@@ -49,12 +49,14 @@ def obligations(specification: Specification) -> Iterator[Obligation]:
 class Posed(NamedTuple):
     """An obligation as formulas: do the axioms and the hypotheses, by name, imply the goal?
 
-    Among the axioms are marks, which say nothing, but show Z3 which quorums to look at.
+    Among the axioms are marks, which say nothing, but show Z3 which quorums to look at. `constants` are those that
+    stand for the action's parameters, then those for what the goal is claimed of.
     """
 
     axioms: tuple[Any, ...]
     hypotheses: Mapping[str, Any]
     goal: Any
+    constants: tuple[tuple[Variable, Any], ...]
 
 
 class Situation(NamedTuple):
@@ -89,8 +91,8 @@ class Encoding:
             if rule == "lemma" and lemma.name == claim.name:
                 break
             hypotheses[f"lemma: {lemma.name}"] = self._lemma(action.name, lemma)
-        marks = self._marks(scope.bindings.values())
-        return self._pose(hypotheses, claim, Scope(scope.after) if rule == "preserved" else scope, marks)
+        parameters = tuple((parameter, scope.bindings[parameter.name]) for parameter in action.parameters)
+        return self._pose(hypotheses, claim, Scope(scope.after) if rule == "preserved" else scope, parameters)
 
     def initial_state(self) -> Any:
         """Return what is true of the state at first."""
@@ -111,10 +113,12 @@ class Encoding:
     def _lemma_formula(self, action: str, lemma: Claim) -> Any:
         return self.symbolic.value(lemma.formula, self.situation(action).scope)
 
-    def _pose(self, hypotheses: Mapping[str, Any], claim: Claim, scope: Scope, marks: tuple[Any, ...] = ()) -> Posed:
+    def _pose(
+        self, hypotheses: Mapping[str, Any], claim: Claim, scope: Scope, parameters: Sequence[tuple[Variable, Any]] = ()
+    ) -> Posed:
         goal: Goal = self.symbolic.goal(claim.formula, scope)
-        return Posed((*self.axioms, *marks, *self._marks(goal.constants)), hypotheses, goal.formula)
-
-    def _marks(self, constants: Iterable[Any]) -> tuple[Any, ...]:
+        constants = (*parameters, *goal.constants)
         mark = self.state[is_quorum.name]
-        return tuple(mark(x) for x in constants if x.sort() == self.symbolic.sort(QUORUM))
+        marks = tuple(mark(constant) for variable, constant in constants if variable.sort == QUORUM)
+        given = {name: formula_of(formula) for name, formula in hypotheses.items()}
+        return Posed((*self.axioms, *marks), given, formula_of(goal.formula), constants)
