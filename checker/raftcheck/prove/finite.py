@@ -155,7 +155,7 @@ class Finite(Symbolic):
     def _all(
         self, variables: Sequence[Variable], stages: Sequence[Sequence[Expression]], claim: Expression, scope: Scope
     ) -> Any:
-        """Return that the claim is true of all elements of which the premises are; plainly false premises end a branch."""
+        """Return that the claim is true wherever the premises are; a premise that is plainly false ends a branch."""
         premise = conjunction(self.value(formula, scope) for formula in stages[0])
         if is_plainly(False, premise):
             return True
