@@ -46,11 +46,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Row:
-    """A cluster of so many servers: the sizes of its quorums, and how many failures leave both (None: none exist)."""
+    """A cluster of so many servers: the sizes of its quorums, and how many failures leave such (None: none exist).
+
+    An election needs an election quorum, a leader that there is a commit quorum; what `survives` has both.
+    """
 
     servers: int
     election: int
     commit: int
+    elections_survive: int | None
+    commits_survive: int | None
     survives: int | None
     majority_survives: int
 
@@ -120,9 +125,14 @@ def tolerance_of(election: Sizes, commit: Sizes, progress: Progress) -> Toleranc
 
 def row_of(election: Sizes, commit: Sizes, servers: int) -> Row:
     """Return the line of the table for a cluster of so many servers."""
-    needed = max(election.at(servers), commit.at(servers), 0)
-    survives = servers - needed if needed <= servers else None
-    return Row(servers, election.at(servers), commit.at(servers), survives, fault_tolerance(servers))
+    needed = election.at(servers), commit.at(servers)
+    survived = (left_over(servers, size) for size in (*needed, max(needed)))
+    return Row(servers, *needed, *survived, fault_tolerance(servers))
+
+
+def left_over(servers: int, needed: int) -> int | None:
+    """Return how many servers a quorum can do without; None if all are too few."""
+    return servers - max(needed, 0) if needed <= servers else None
 
 
 def is_proved(claim: Any) -> bool:
