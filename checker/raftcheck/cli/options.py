@@ -79,7 +79,7 @@ GraphOption = Annotated[
     ),
 ]
 GraphMaxStatesOption = Annotated[int, typer.Option(help="Most states of the graph; with more, it is refused.")]
-WhatArgument = Annotated[str, typer.Argument(metavar="[WHAT]", help="all, or quorum.")]
+WhatArgument = Annotated[str, typer.Argument(metavar="WHAT", help="all, or quorum.")]
 RuleOption = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help='Your own rule: how many of n servers are a quorum, e.g. "n // 2 + 1".'),

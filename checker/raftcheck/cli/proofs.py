@@ -14,6 +14,7 @@ from raftcheck.prove import DisjointQuorums, Outcome, ProofVerdict, RuleResult, 
 from raftcheck.prove.functions import in_words
 from raftcheck.prove.rule_tolerance import Tolerance
 from raftcheck.prove.weights import HeavyQuorums
+from raftcheck.raft.bounds import counted
 from raftcheck.report import SCHEMA
 from raftcheck.version import __version__
 
@@ -125,7 +126,7 @@ def headline_of_rule(result: RuleResult) -> str:
         rule = f"election quorums of {result.election} and commit quorums of {result.commit}"
     if result.counterexample:
         pair = result.counterexample
-        count = f"{pair.servers:,} server{'' if pair.servers == 1 else 's'}"
+        count = counted(pair.servers, "server", "servers")
         return f"REFUTED: {rule} need not overlap; with {count}, {pair.in_words()} are disjoint."
     if result.verdict == "inconclusive":
         return f"INCONCLUSIVE: {rule} overlap for n <= {result.checked_up_to:,}; beyond that, Z3 does not know."
@@ -251,9 +252,10 @@ def minimal_in_words(kind: str, quorums: HeavyQuorums, total: int) -> str:
 
 def survival(result: WeightsResult) -> str:
     """Return how many failures are survived."""
+    survived = counted(result.survives or 0, "failure", "failures")
     return (
-        f"Servers that may fail, whichever they are: {result.survives}; of as many servers with equal weights "
-        f"{result.equal_weights_survive} might."
+        f"It survives {survived}, whichever servers fail; with equal weights a majority would survive "
+        f"{result.equal_weights_survive}."
     )
 
 

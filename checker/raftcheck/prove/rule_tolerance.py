@@ -125,9 +125,16 @@ def tolerance_of(election: Sizes, commit: Sizes, progress: Progress) -> Toleranc
 
 def row_of(election: Sizes, commit: Sizes, servers: int) -> Row:
     """Return the line of the table for a cluster of so many servers."""
-    needed = election.at(servers), commit.at(servers)
-    survived = (left_over(servers, size) for size in (*needed, max(needed)))
-    return Row(servers, *needed, *survived, fault_tolerance(servers))
+    elections, commits = election.at(servers), commit.at(servers)
+    return Row(
+        servers,
+        elections,
+        commits,
+        elections_survive=left_over(servers, elections),
+        commits_survive=left_over(servers, commits),
+        survives=left_over(servers, max(elections, commits)),
+        majority_survives=fault_tolerance(servers),
+    )
 
 
 def left_over(servers: int, needed: int) -> int | None:
