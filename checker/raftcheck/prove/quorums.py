@@ -247,7 +247,7 @@ BY_SOLVER: tuple[tuple[str, str, str, Argument], ...] = (
     ),
     (
         "An even server adds no tolerance",
-        "For every k >= 1, 2k servers survive no more failures than 2k-1.",
+        "For every k >= 1, 2k servers survive as many failures as 2k-1, and no more.",
         "Raft paper, section 5.1",
         even_adds_nothing,
     ),
