@@ -80,7 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("raftproof: internal error: please report it with the lines above", file=sys.stderr)
         return INTERNAL_ERROR
-    return INCONCLUSIVE if code == INTERRUPTED_BY_TYPER else int(code or 0)
+    if code == INTERRUPTED_BY_TYPER:
+        print("raftproof: interrupted", file=sys.stderr)
+        return INCONCLUSIVE
+    return int(code or 0)
 
 
 def complain(message: str) -> int:

@@ -74,8 +74,8 @@ class Tolerance:
     first_fewer: int | None
 
     def in_words(self) -> str:
-        """Return in words what is proved."""
-        known = f"It survives {self.formula} failures, for every n >= 1 (proved). " if self.formula else ""
+        """Return in words what is proved, in one or two lines."""
+        known = f"It survives {self.formula} failures, for every n >= 1 (proved).\n" if self.formula else ""
         if self.compared == "the same":
             return f"{known}It survives as many failures as a majority does, for every n >= 1 (proved)."
         if self.compared is None:
