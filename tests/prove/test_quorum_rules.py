@@ -196,9 +196,14 @@ def looks_at_its_type(n: Any) -> Any:
     return n if isinstance(n, int) else n // 2 + 1
 
 
+def looks_at_its_type_far_away(n: Any) -> Any:
+    return n // 2 + 1 if isinstance(n, int) else n // 2 + 1 - n // 2000
+
+
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
+        (looks_at_its_type_far_away, "with n = 2000 the formulas of the rules make disjoint quorums, but executed"),
         (lambda n: n // 2 + 1 if n > 3 else n, "branches on n"),
         (lambda n: max(n // 2 + 1, 3), "branches on n"),
         (lambda n: int(n // 2) + 1, "as a number and not as a formula"),
