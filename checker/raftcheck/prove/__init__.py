@@ -3,13 +3,16 @@
 from raftcheck.prove.quorum_rules import DisjointQuorums, RuleResult, check_quorum_rule
 from raftcheck.prove.quorums import prove_quorums
 from raftcheck.prove.results import Outcome, ProofVerdict, verdict_of
+from raftcheck.prove.weights import WeightsResult, check_weights
 
 __all__ = [
     "DisjointQuorums",
     "Outcome",
     "ProofVerdict",
     "RuleResult",
+    "WeightsResult",
     "check_quorum_rule",
+    "check_weights",
     "prove_quorums",
     "verdict_of",
 ]

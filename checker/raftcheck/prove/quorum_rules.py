@@ -12,7 +12,8 @@ What must overlap, and why (a quorum is any set of at least as many servers as i
   meets the first one's; and what one leader has committed it has in one log. This is the observation of Howard, Malkhi
   and Spiegelman, "Flexible Paxos: Quorum Intersection Revisited" (OPODIS 2016).
 
-With one rule for both, all this comes to: any two quorums overlap.
+With one rule for both, all this comes to: any two quorums overlap. A small commit quorum has its price: what is
+committed may be on so few disks.
 """
 
 import time
@@ -50,7 +51,8 @@ class RuleResult:
 
     `verdict`: "proved" (safe for every n >= 1), "refuted", "inconclusive" (Z3 does not know; there is no counterexample
     for n <= `checked_up_to`), "vacuous" (safe, but only because no cluster has a quorum). `counterexample` is one in
-    the smallest cluster; if one of its quorums is empty, `without_empty` is the smallest of which none is.
+    the smallest cluster (beyond `checked_up_to`: in the smallest that Z3 finds); if one of its quorums is empty,
+    `without_empty` is the smallest of which none is, if there is one up to there.
     `tolerance` is None for what is refuted or vacuous.
     """
 
@@ -197,6 +199,11 @@ def smallest_by_solver(first: Sizes, second: Sizes, known: int) -> DisjointQuoru
     """Return two disjoint quorums in the smallest cluster that has such; one of `known` servers has."""
     servers = least_size(at_least_none(first.formula) + at_least_none(second.formula) <= n, known)
     a, b = max(first.at(servers), 0), max(second.at(servers), 0)
+    if a + b > servers:
+        raise ModelError(
+            f"with n = {servers} the formulas of the rules make disjoint quorums, but executed they give {a} and {b}; "
+            "a rule must compute the same for every kind of number"
+        )
     return DisjointQuorums(servers, range(a), range(a, a + b))
 
 

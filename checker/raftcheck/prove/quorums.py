@@ -247,7 +247,7 @@ BY_SOLVER: tuple[tuple[str, str, str, Argument], ...] = (
     ),
     (
         "An even server adds no tolerance",
-        "For every k >= 1, 2k servers survive no more failures than 2k-1.",
+        "For every k >= 1, 2k servers survive as many failures as 2k-1, and no more.",
         "Raft paper, section 5.1",
         even_adds_nothing,
     ),
@@ -258,7 +258,7 @@ BY_SOLVER: tuple[tuple[str, str, str, Argument], ...] = (
         one_server_changes,
     ),
     (
-        "Adding or removing two servers at once is not",
+        "Adding or removing two servers at once is unsafe",
         "A cluster of n >= 1 servers and the same with two more have disjoint quorums for every odd n, for no even n.",
         "Raft paper, section 6, Figure 10; thesis, section 4.1",
         two_servers_change,

@@ -51,15 +51,20 @@ def sizes_of(rule: QuorumRule | None) -> Sizes:
     Raises ModelError if it is no rule: not understood, not a whole number, divides by zero, or is a function whose
     formula cannot be read from it.
     """
+    return traced(*function_of(rule))
+
+
+def function_of(rule: QuorumRule | None) -> tuple[Callable[[Any], Any], str]:
+    """Return a rule as a function, and how to write it. Raises ModelError if it is neither a text nor a function."""
     if rule is None:
-        return traced(majority, "majority(n)")
+        return majority, "majority(n)"
     if isinstance(rule, str):
         read = RuleText(rule)
-        return traced(read, read.text)
+        return read, read.text
     if not callable(rule):
         raise ModelError(f"a rule is a text or a function of n, not {rule!r}")
     name = getattr(rule, "__name__", "rule")
-    return traced(rule, f"{name if name.isidentifier() else 'rule'}(n)")
+    return rule, f"{name if name.isidentifier() else 'rule'}(n)"
 
 
 def measured(compute: Callable[[Any], Any], text: str) -> tuple[int, ...]:

@@ -81,7 +81,7 @@ def shown(text: str) -> str:
     return ascii(text) if len(text) <= 60 else ascii(text[:57]) + "..."
 
 
-def refuse(node: ast.expr, text: str, why: str = "") -> ModelError:
+def refusal(node: ast.expr, text: str, why: str = "") -> ModelError:
     """Return the error that says which part of a rule has no meaning."""
     part = ast.get_source_segment(text, node) if text.isascii() else None
     where = f"{shown(part)} in the rule {shown(text)}" if part and part != text else f"the rule {shown(text)}"
@@ -93,14 +93,14 @@ def require_number(node: ast.expr, text: str) -> None:
     match node:
         case ast.Constant(value=int(value)) if not isinstance(value, bool):
             if value > GREATEST_NUMBER:
-                raise refuse(node, text, f"numbers go up to {GREATEST_NUMBER:,}")
+                raise refusal(node, text, f"numbers go up to {GREATEST_NUMBER:,}")
         case ast.Name(id="n"):
             pass
         case ast.UnaryOp(op=op, operand=operand) if type(op) in SIGNS:
             require_number(operand, text)
         case ast.BinOp(left=left, op=op, right=right):
             if type(op) not in ARITHMETIC:
-                raise refuse(node, text, INSTEAD.get(type(op), ""))
+                raise refusal(node, text, INSTEAD.get(type(op), ""))
             require_number(left, text)
             require_number(right, text)
         case ast.Call(func=ast.Name(id=name), args=[_, _, *_] as arguments, keywords=[]) if name in CHOICES:
@@ -111,7 +111,7 @@ def require_number(node: ast.expr, text: str) -> None:
             require_number(body, text)
             require_number(orelse, text)
         case _:
-            raise refuse(node, text)
+            raise refusal(node, text)
 
 
 def require_condition(node: ast.expr, text: str) -> None:
@@ -126,7 +126,7 @@ def require_condition(node: ast.expr, text: str) -> None:
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             require_condition(operand, text)
         case _:
-            raise refuse(node, text, "a condition compares numbers, with < <= > >= == !=, and, or, not")
+            raise refusal(node, text, "a condition compares numbers, with < <= > >= == !=, and, or, not")
 
 
 def number(node: ast.expr, n: Any) -> Any:

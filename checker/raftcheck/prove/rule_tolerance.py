@@ -46,11 +46,16 @@ class Progress:
 
 @dataclass(frozen=True)
 class Row:
-    """A cluster of so many servers: the sizes of its quorums, and how many failures leave both (None: none exist)."""
+    """A cluster of so many servers: the sizes of its quorums, and how many failures leave such (None: none exist).
+
+    An election needs an election quorum, a leader that there is a commit quorum; what `survives` has both.
+    """
 
     servers: int
     election: int
     commit: int
+    elections_survive: int | None
+    commits_survive: int | None
     survives: int | None
     majority_survives: int
 
@@ -69,8 +74,8 @@ class Tolerance:
     first_fewer: int | None
 
     def in_words(self) -> str:
-        """Return in words what is proved."""
-        known = f"It survives {self.formula} failures, for every n >= 1 (proved). " if self.formula else ""
+        """Return in words what is proved, in one or two lines."""
+        known = f"It survives {self.formula} failures, for every n >= 1 (proved).\n" if self.formula else ""
         if self.compared == "the same":
             return f"{known}It survives as many failures as a majority does, for every n >= 1 (proved)."
         if self.compared is None:
@@ -120,9 +125,21 @@ def tolerance_of(election: Sizes, commit: Sizes, progress: Progress) -> Toleranc
 
 def row_of(election: Sizes, commit: Sizes, servers: int) -> Row:
     """Return the line of the table for a cluster of so many servers."""
-    needed = max(election.at(servers), commit.at(servers), 0)
-    survives = servers - needed if needed <= servers else None
-    return Row(servers, election.at(servers), commit.at(servers), survives, fault_tolerance(servers))
+    elections, commits = election.at(servers), commit.at(servers)
+    return Row(
+        servers,
+        elections,
+        commits,
+        elections_survive=left_over(servers, elections),
+        commits_survive=left_over(servers, commits),
+        survives=left_over(servers, max(elections, commits)),
+        majority_survives=fault_tolerance(servers),
+    )
+
+
+def left_over(servers: int, needed: int) -> int | None:
+    """Return how many servers a quorum can do without; None if all are too few."""
+    return servers - max(needed, 0) if needed <= servers else None
 
 
 def is_proved(claim: Any) -> bool:

@@ -11,8 +11,15 @@ from raftcheck.prove.results import Outcome, Status
 
 SECONDS_PER_QUERY = 10
 
-RESOURCES_PER_QUERY = 20_000_000
-"""In Z3's own unit, some ten seconds of work; it ends a query at the same point on every machine."""
+RESOURCES_PER_QUERY = 10_000_000
+"""In Z3's own unit, some seconds of work; it ends a query at the same point on every machine."""
+
+REASONS = {
+    "canceled": "it gave up after its limit of work",
+    "timeout": f"it gave up after {SECONDS_PER_QUERY} s",
+    "max. resource limit exceeded": "it gave up after its limit of work",
+}
+"""What Z3's words for giving up mean; other words are left as they are."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,10 @@ class Theorem:
 
 
 def ask(query: Query) -> Answer:
-    """Ask Z3 for a counterexample; that there is none is a proof."""
+    """Ask Z3 for a counterexample; that there is none is a proof.
+
+    Z3 takes Ctrl-C for itself; here it becomes the KeyboardInterrupt again that it was.
+    """
     solver = z3.Solver()
     solver.set("random_seed", 0)
     solver.set("rlimit", RESOURCES_PER_QUERY)
@@ -69,7 +79,10 @@ def ask(query: Query) -> Answer:
     if answer == z3.unsat:
         return Answer("proved")
     if answer != z3.sat:
-        return Answer("unknown", reason=solver.reason_unknown())
+        reason = str(solver.reason_unknown())
+        if "interrupt" in reason:
+            raise KeyboardInterrupt
+        return Answer("unknown", reason=REASONS.get(reason, reason))
     model = solver.model()
     return Answer(
         "refuted",
@@ -90,7 +103,7 @@ def follow(queries: Iterable[Query], remark: str = "") -> Finding:
             values = ", ".join(f"{name} = {value}" for name, value in answer.values)
             return Finding("refuted", f"{query.title}: false for {values}", answer.values)
         if answer.status == "unknown":
-            return Finding("unknown", f"Z3 does not know: {query.title} ({answer.reason})")
+            return Finding("unknown", f"Z3 does not know whether {query.title}: {answer.reason}")
     return Finding("proved", remark)
 
 
