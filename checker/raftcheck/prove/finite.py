@@ -73,13 +73,15 @@ class InductionCounterexample:
 
 
 def find_counterexample(
-    specification: Specification, obligation: Obligation, sizes: Iterable[Size] = SIZES
+    specification: Specification, claims: Sequence[Obligation], sizes: Iterable[Size] = SIZES
 ) -> InductionCounterexample | None:
-    """Look for a counterexample to an obligation in ever larger universes; None if there is none or Z3 gives up."""
+    """Look for a counterexample to one of the claims, in ever larger universes; None if none was found."""
     for size in sizes:
-        found = FiniteSearch(specification, size).counterexample(obligation)
-        if found:
-            return found
+        search = FiniteSearch(specification, size)
+        for claim in claims:
+            found = search.counterexample(claim)
+            if found:
+                return found
     return None
 
 
@@ -204,25 +206,20 @@ class FiniteSearch:
                     yield self._finite.within(function.result, term, room=1)
 
     def _confirmed(self, obligation: Obligation, model: Any, posed: Posed) -> InductionCounterexample | None:
-        """Return what the model shows, if evaluating it says the same."""
+        """Return what the model shows, made small, if evaluating it says the same."""
         elements = self._elements(model)
         concrete = Concrete(self._specification, self._size.universe(elements[ENTRY]))
+        action = obligation.action
+        chosen = {v: element_of(model, c) for v, c in posed.constants[: len(action.parameters) if action else 0]}
+        arguments = {v.name: elements[v.sort][number] if v.sort in elements else number for v, number in chosen.items()}
         before = self._state(model, elements, concrete)
-        action, after, arguments = obligation.action, before, {}
-        if concrete.broken(self._specification.invariants, before):
+        if obligation.claim.name not in broken_by(concrete, action, arguments, before):
             return None
-        if action:
-            chosen = {v: element_of(model, c) for v, c in posed.constants[: len(action.parameters)]}
-            arguments = {v.name: self._element(elements, v, number) for v, number in chosen.items()}
-            if concrete.refusal(action, before, arguments):
-                return None
-            after = concrete.after(action, before, arguments)
-        broken = concrete.broken((*self._specification.invariants, *self._specification.safety), after)
-        broken += concrete.broken(self._specification.steps, before, after) if action else []
-        if obligation.claim.name not in broken:
-            return None
+        small = shrunk(before, lambda state: obligation.claim.name in broken_by(concrete, action, arguments, state))
+        after = concrete.after(action, small, arguments) if action else small
+        broken = broken_by(concrete, action, arguments, small)
         return InductionCounterexample(
-            self._specification, concrete.universe, action, arguments, before, after, tuple(broken)
+            self._specification, concrete.universe, action, arguments, small, after, tuple(broken)
         )
 
     def _elements(self, model: Any) -> Mapping[Sort, Sequence[Value]]:
@@ -230,9 +227,6 @@ class FiniteSearch:
         term = self._encoding.state[term_of.name]
         entries = [(element_of(model, term(number)), number) for number in range(self._finite.count(ENTRY))]
         return {QUORUM: self._finite.quorums, ENTRY: entries}
-
-    def _element(self, elements: Mapping[Sort, Sequence[Value]], variable: Variable, number: int) -> Value:
-        return elements[variable.sort][number] if variable.sort in elements else number
 
     def _state(self, model: Any, elements: Mapping[Sort, Sequence[Value]], concrete: Concrete) -> State:
         state: dict[str, Values] = {}
@@ -245,6 +239,34 @@ class FiniteSearch:
                     values[numbers] = value
             state[function.name] = values
         return state
+
+
+def broken_by(concrete: Concrete, action: Action | None, arguments: Mapping[str, Value], before: State) -> list[str]:
+    """Return which claims an action breaks, or a state if there is no action; nothing if the state is no good start.
+
+    Good is a state of the universe in which all invariants are true, and the action may happen.
+    """
+    specification = concrete.specification
+    if concrete.broken(specification.invariants, before):
+        return []
+    if action is None:
+        return concrete.broken(specification.safety, before)
+    if concrete.refusal(action, before, arguments) is not None:
+        return []
+    after = concrete.after(action, before, arguments)
+    broken = concrete.broken((*specification.invariants, *specification.safety), after)
+    return broken + concrete.broken(specification.steps, before, after)
+
+
+def shrunk(state: State, is_wanted: Callable[[State], bool]) -> State:
+    """Return a wanted state in which no value can be left out, made of another one."""
+    for name in state:
+        for point in list(state[name]):
+            values = {at: value for at, value in state[name].items() if at != point}
+            smaller = {**state, name: values}
+            if is_wanted(smaller):
+                state = smaller
+    return state
 
 
 def element_of(model: Any, term: Any) -> Any:

@@ -49,8 +49,8 @@ STRATEGIES = {
 }
 """In the order in which they are tried."""
 
-SECONDS = (2.0, 10.0)
-"""How long each may take: first all briefly, then all once more."""
+BRIEFLY, PATIENTLY = 2.0, 10.0
+"""For how many seconds each strategy may try: at first, and once nothing else is left to do."""
 
 SEEDS = (0, 1, 2)
 SETTLED_IN = 0.5
@@ -70,24 +70,22 @@ class Portfolio:
     def __init__(self, specification: Specification) -> None:
         self._encodings = {patterns: Encoding(specification, Symbolic(patterns)) for patterns in (True, False)}
 
-    def search(self, obligation: Obligation) -> Found | None:
-        """Look for a proof from all hypotheses; None if no strategy finds one in time."""
-        for seconds in SECONDS:
-            for strategy in STRATEGIES.values():
-                posed = self._posed(obligation, strategy)
-                if is_proved(posed, posed.hypotheses, strategy, seconds):
-                    return Found(strategy.name, tuple(posed.hypotheses))
+    def search(self, obligation: Obligation, seconds: float = BRIEFLY) -> Found | None:
+        """Look for a proof from all hypotheses, with every strategy for so long; None if there is none in time."""
+        for strategy in STRATEGIES.values():
+            posed = self._posed(obligation, strategy)
+            if is_proved(posed, posed.hypotheses, strategy, seconds):
+                return Found(strategy.name, tuple(posed.hypotheses))
         return None
 
     def replay(self, obligation: Obligation, known: Found) -> Found | None:
-        """Look for a proof from the hypotheses of a known one, its strategy first; None if there is none."""
-        for strategy in beginning_with(known.strategy):
-            posed = self._posed(obligation, strategy)
-            if not set(known.support) <= set(posed.hypotheses):
-                return None
-            if is_proved(posed, known.support, strategy, SECONDS[0]):
-                return Found(strategy.name, known.support)
-        return None
+        """Prove an obligation as it was proved before; None if that does not work any more."""
+        strategy = STRATEGIES.get(known.strategy)
+        if strategy is None:
+            return None
+        posed = self._posed(obligation, strategy)
+        is_posed_alike = set(known.support) <= set(posed.hypotheses)
+        return known if is_posed_alike and is_proved(posed, known.support, strategy, BRIEFLY) else None
 
     def settled(self, obligation: Obligation, found: Found) -> Found:
         """Return a proof from few hypotheses, which does not depend on Z3's random seed.
@@ -112,7 +110,7 @@ def beginning_with(name: str) -> list[Strategy]:
 
 def few_hypotheses(posed: Posed, strategy: Strategy) -> tuple[str, ...] | None:
     """Return the names of hypotheses that Z3 says are enough, None if it finds no proof in time."""
-    solver = strategy.solver(SECONDS[0], SEEDS[0])
+    solver = strategy.solver(BRIEFLY, SEEDS[0])
     labels = {f"hypothesis {number}": name for number, name in enumerate(posed.hypotheses)}
     for label, name in labels.items():
         solver.assert_and_track(posed.hypotheses[name], label)

@@ -15,7 +15,8 @@ class Outcome:
     """What became of one theorem.
 
     `meaning` is the theorem in a sentence, `source` where it comes from, `seconds` what the attempt took. `detail`
-    is for people: the counterexample of what is refuted, why something is unknown, a witness of what is proved.
+    is for people: the counterexample of what is refuted, why something is unknown, a witness of what is proved. A
+    `counterexample` that does not fit in a line is told in several.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Outcome:
     status: Status
     seconds: float
     detail: str = ""
+    counterexample: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as plain JSON values."""
