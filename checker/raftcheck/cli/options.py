@@ -79,7 +79,7 @@ GraphOption = Annotated[
     ),
 ]
 GraphMaxStatesOption = Annotated[int, typer.Option(help="Most states of the graph; with more, it is refused.")]
-WhatArgument = Annotated[str, typer.Argument(metavar="WHAT", help="all, or quorum.")]
+WhatArgument = Annotated[str, typer.Argument(metavar="WHAT", help="all, quorum, or raft.")]
 RuleOption = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help='Your own rule: how many of n servers are a quorum, e.g. "n // 2 + 1".'),
@@ -97,5 +97,12 @@ WeightsOption = Annotated[
         help="The weights of the servers of one cluster: a quorum has more than half of the total weight, or what a "
         "rule says, where n is the total weight.",
     ),
+]
+CertificateOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Repeat the proofs that are stored there, not those of this version."),
+]
+WriteCertificateOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Store the proofs of Raft's safety there, to be repeated.")
 ]
 ColdOption = Annotated[bool, typer.Option("--cold", help="Search for every proof anew; repeat none that is stored.")]

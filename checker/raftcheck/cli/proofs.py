@@ -20,6 +20,11 @@ from raftcheck.version import __version__
 
 SYMBOLS = {"proved": "✓", "refuted": "✗", "unknown": "?"}
 
+ASSUMPTIONS = {
+    "raft": "any two quorums share a server; of majorities, that is what raftproof prove quorum proves",
+}
+"""What the proof of a subject alone leaves to another."""
+
 MOST_NAMES_IN_A_DOCUMENT = 1_000
 
 
@@ -52,24 +57,33 @@ def document_of(what: str, verdict: ProofVerdict, outcomes: Iterable[Outcome], *
 
 
 def report_of_theorems(what: str, outcomes: Sequence[Outcome]) -> Report:
-    """Return the table of theorems."""
+    """Return the table of theorems, and what is assumed without being among them."""
     verdict = verdict_of(outcomes)
+    assumption = ASSUMPTIONS.get(what)
 
     def show() -> None:
         stdout().print(table_of(outcomes))
+        for outcome in outcomes:
+            if outcome.counterexample:
+                typer.echo(f"\n{outcome.name}: refuted.\n{outcome.counterexample}\n")
         typer.echo(last_line(outcomes))
+        if assumption:
+            typer.echo(f"Assumed: {assumption}.")
 
-    return Report(verdict, document_of(what, verdict, outcomes), show)
+    return Report(verdict, document_of(what, verdict, outcomes, assumption=assumption), show)
 
 
 def table_of(outcomes: Iterable[Outcome]) -> Table:
     """Return a line for each theorem: whether it is proved, what it says, how long it took."""
-    table = Table("", "theorem", "what it says", Column("seconds", justify="right"), box=None, pad_edge=False)
+    numbers = (Column(name, justify="right") for name in ("queries", "seconds"))
+    table = Table("", "theorem", "what it says", *numbers, box=None, pad_edge=False)
     for outcome in outcomes:
         meaning = Text(outcome.meaning)
         if outcome.detail:
             meaning.append(f"\n→ {outcome.detail}")
-        table.add_row(SYMBOLS[outcome.status], Text(outcome.name), meaning, f"{outcome.seconds:.3f}")
+        table.add_row(
+            SYMBOLS[outcome.status], Text(outcome.name), meaning, str(outcome.queries or ""), f"{outcome.seconds:.3f}"
+        )
     return table
 
 
@@ -82,7 +96,7 @@ def last_line(outcomes: Sequence[Outcome]) -> str:
     names = {status: ", ".join(outcome.name for outcome in outcomes if outcome.status == status) for status in SYMBOLS}
     if verdict == "refuted":
         return f"REFUTED: {names['refuted']}."
-    return f"INCONCLUSIVE: Z3 does not know: {names['unknown']}."
+    return f"INCONCLUSIVE: not proved: {names['unknown']}."
 
 
 # Rules

@@ -1,5 +1,6 @@
-"""Proofs for every cluster size, with Z3: what is true of quorums, and whether your own quorum rule is safe."""
+"""Proofs for every cluster size, with Z3: of quorums, of Raft's safety, and of quorum rules of your own."""
 
+from raftcheck.prove.induction import SafetyProof, prove_raft
 from raftcheck.prove.quorum_rules import DisjointQuorums, RuleResult, check_quorum_rule
 from raftcheck.prove.quorums import prove_quorums
 from raftcheck.prove.results import Outcome, ProofVerdict, verdict_of
@@ -10,9 +11,11 @@ __all__ = [
     "Outcome",
     "ProofVerdict",
     "RuleResult",
+    "SafetyProof",
     "WeightsResult",
     "check_quorum_rule",
     "check_weights",
     "prove_quorums",
+    "prove_raft",
     "verdict_of",
 ]

@@ -22,6 +22,8 @@ BUILT_IN = Path(__file__).with_name("certificate.json")
 Certificate = Mapping[str, Found]
 """What is known, by the obligation's key."""
 
+NOTHING_KNOWN: Certificate = {}
+
 
 class Document(msgspec.Struct):
     """A certificate as it is written."""

@@ -66,8 +66,15 @@ def theorem_of_claim(claim: Claim, every: tuple[Obligation, ...]) -> Theorem:
 class SafetyProof:
     """The theorems' outcomes, and the proofs found, by obligation."""
 
+    specification: Specification
     outcomes: tuple[Outcome, ...]
     found: Certificate
+
+    def certificate(self) -> Certificate:
+        """Return the proofs in the form in which they are repeated most quickly and surely."""
+        portfolio = Portfolio(self.specification)
+        known = (obligation for obligation in obligations(self.specification) if obligation.key in self.found)
+        return {obligation.key: portfolio.settled(obligation, self.found[obligation.key]) for obligation in known}
 
 
 def prove_raft(
@@ -80,7 +87,7 @@ def prove_raft(
     """
     prover = Prover(specification, certificate, progress)
     outcomes = [prover.outcome(theorem) for theorem in theorems(specification)]
-    return SafetyProof(tuple(outcomes), prover.found)
+    return SafetyProof(specification, tuple(outcomes), prover.found)
 
 
 class Prover:
@@ -99,13 +106,12 @@ class Prover:
         """Return what became of a theorem."""
         started = time.perf_counter()
         failed = next((obligation for obligation in theorem.obligations if not self._proves(obligation)), None)
-        outcome = Outcome(theorem.name, theorem.meaning, theorem.source, "proved", 0.0)
+        queries = len(theorem.obligations)
+        outcome = Outcome(theorem.name, theorem.meaning, theorem.source, "proved", 0.0, queries=queries)
         if failed is not None:
             outcome = self._failed(outcome, failed, theorem)
         elif not theorem.is_induction and not self._is_invariant:
             outcome = replace(outcome, status="unknown", detail="it follows from the invariant, which is not proved")
-        else:
-            outcome = replace(outcome, detail=in_number(len(theorem.obligations)))
         self._is_invariant &= outcome.status == "proved" or not theorem.is_induction
         return replace(outcome, seconds=time.perf_counter() - started)
 
@@ -137,9 +143,7 @@ class Prover:
             return replace(outcome, status="unknown", detail=f"no proof and no counterexample found: {words(failed)}")
         rest = theorem.obligations[theorem.obligations.index(failed) + 1 :]
         still = next((obligation for obligation in rest if not self._proves(obligation)), None)
-        if still is not None:
-            return self._failed(outcome, still, theorem)
-        return replace(outcome, detail=in_number(len(theorem.obligations)))
+        return outcome if still is None else self._failed(outcome, still, theorem)
 
 
 def refuted(outcome: Outcome, found: InductionCounterexample) -> Outcome:
@@ -150,8 +154,3 @@ def refuted(outcome: Outcome, found: InductionCounterexample) -> Outcome:
 def words(obligation: Obligation) -> str:
     """Return which obligation it is."""
     return f'the step on the way "{obligation.claim.name}"' if obligation.rule == "lemma" else obligation.claim.name
-
-
-def in_number(count: int) -> str:
-    """Return how much there was to prove, if it was more than one thing."""
-    return f"{count} queries" if count > 1 else ""

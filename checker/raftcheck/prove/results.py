@@ -16,7 +16,7 @@ class Outcome:
 
     `meaning` is the theorem in a sentence, `source` where it comes from, `seconds` what the attempt took. `detail`
     is for people: the counterexample of what is refuted, why something is unknown, a witness of what is proved. A
-    `counterexample` that does not fit in a line is told in several.
+    `counterexample` that does not fit in a line is told in several. `queries`: how many there were to Z3, if counted.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Outcome:
     seconds: float
     detail: str = ""
     counterexample: str = ""
+    queries: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as plain JSON values."""
