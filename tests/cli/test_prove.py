@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from raftcheck.cli.main import main
+from raftcheck.cli.prove import Sources
 from raftcheck.prove import Outcome, check_quorum_rule, solving
 from raftcheck.raft.mutants import MUTANTS
 
@@ -22,15 +23,16 @@ def document(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[
     return code, json.loads(out)
 
 
-@pytest.mark.parametrize("what", [[], ["all"], ["quorum"], ["quorum", "--cold"]])
+@pytest.mark.parametrize("what", [[], ["all"], ["quorum"], ["quorum", "--cold"], ["raft"]])
 def test_the_theorems(what: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(what, capsys)
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert sum(line.startswith("✓") for line in lines) >= 12
     assert not any(line.startswith(("✗", "?")) for line in lines)
-    assert any(line.startswith("✓  Any two quorums share a server") for line in lines)
-    assert lines[-1].startswith("PROVED: all ")
+    says = "Assumed: any two quorums share a server" if what == ["raft"] else "✓  Any two quorums share a server"
+    assert any(line.startswith(says) for line in lines)
+    assert any(line.startswith("PROVED: all ") for line in lines[-2:])
 
 
 def test_the_theorems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +47,9 @@ def test_the_theorems_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["solver"].startswith("Z3 ")
     assert {theorem["status"] for theorem in found["theorems"]} == {"proved"}
     for theorem in found["theorems"]:
-        assert set(theorem) == {"name", "meaning", "source", "status", "seconds", "detail"}
+        assert set(theorem) == {
+            "name", "meaning", "source", "status", "seconds", "detail", "counterexample", "queries",
+        }  # fmt: skip
         assert theorem["seconds"] > 0
 
 
@@ -137,21 +141,21 @@ def test_a_refuted_theorem(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
         Outcome("Second", "Two.", "source", "refuted", 0.1, "indexes [0, 1]"),
         Outcome("Third", "Three.", "source", "unknown", 0.1),
     )
-    monkeypatch.setattr("raftcheck.cli.prove.SUBJECTS", {"quorum": lambda cold: outcomes})
+    monkeypatch.setattr("raftcheck.cli.prove.SUBJECTS", {"quorum": lambda sources: outcomes})
     code, out, _ = run([], capsys)
     assert code == 1
     assert out.splitlines()[-1] == "REFUTED: Second."
     assert "→ indexes [0, 1]" in out
-    monkeypatch.setattr("raftcheck.cli.prove.SUBJECTS", {"quorum": lambda cold: (outcomes[0], outcomes[2])})
+    monkeypatch.setattr("raftcheck.cli.prove.SUBJECTS", {"quorum": lambda sources: (outcomes[0], outcomes[2])})
     code, out, _ = run([], capsys)
-    assert (code, out.splitlines()[-1]) == (3, "INCONCLUSIVE: Z3 does not know: Third.")
+    assert (code, out.splitlines()[-1]) == (3, "INCONCLUSIVE: not proved: Third.")
 
 
 def test_cold_reaches_the_subjects(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bool] = []
 
-    def subject(cold: bool) -> tuple[Outcome, ...]:
-        seen.append(cold)
+    def subject(sources: Sources) -> tuple[Outcome, ...]:
+        seen.append(sources.cold)
         return (Outcome("First", "One.", "source", "proved", 0.1),)
 
     monkeypatch.setattr("raftcheck.cli.prove.SUBJECTS", {"quorum": subject, "other": subject})

@@ -11,7 +11,7 @@ from raftcheck.prove.certificate import Certificate
 from raftcheck.prove.finite import InductionCounterexample, find_counterexample
 from raftcheck.prove.induction_text import counterexample_text, summary
 from raftcheck.prove.obligations import Obligation, obligations
-from raftcheck.prove.portfolio import PATIENTLY, Found, Portfolio
+from raftcheck.prove.portfolio import AT_ONCE, BRIEFLY, PATIENTLY, Found, Portfolio
 from raftcheck.prove.results import Outcome
 from raftspec.logic import Action, Claim, Specification
 from raftspec.proof import RAFT
@@ -122,7 +122,7 @@ class Prover:
         self._done += 1
         known = self._known.get(obligation.key)
         found = self._portfolio.replay(obligation, known) if known else None
-        return self._note(obligation, found or self._portfolio.search(obligation))
+        return self._note(obligation, found or self._portfolio.search(obligation, AT_ONCE, BRIEFLY))
 
     def _note(self, obligation: Obligation, found: Found | None) -> bool:
         if found:

@@ -5,6 +5,7 @@ Which way finds a proof differs from query to query and from version to version 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple
 
 import z3
@@ -49,8 +50,8 @@ STRATEGIES = {
 }
 """In the order in which they are tried."""
 
-BRIEFLY, PATIENTLY = 2.0, 10.0
-"""For how many seconds each strategy may try: at first, and once nothing else is left to do."""
+AT_ONCE, BRIEFLY, PATIENTLY = 0.5, 2.0, 10.0
+"""For how many seconds each strategy may try: in a first round, in a second, and once nothing else is left to do."""
 
 SEEDS = (0, 1, 2)
 SETTLED_IN = 0.5
@@ -70,9 +71,12 @@ class Portfolio:
     def __init__(self, specification: Specification) -> None:
         self._encodings = {patterns: Encoding(specification, Symbolic(patterns)) for patterns in (True, False)}
 
-    def search(self, obligation: Obligation, seconds: float = BRIEFLY) -> Found | None:
-        """Look for a proof from all hypotheses, with every strategy for so long; None if there is none in time."""
-        for strategy in STRATEGIES.values():
+    def search(self, obligation: Obligation, *rounds: float) -> Found | None:
+        """Look for a proof from all hypotheses: in each round with every strategy for so many seconds.
+
+        None if there is none in time.
+        """
+        for seconds, strategy in product(rounds, STRATEGIES.values()):
             posed = self._posed(obligation, strategy)
             if is_proved(posed, posed.hypotheses, strategy, seconds):
                 return Found(strategy.name, tuple(posed.hypotheses))
