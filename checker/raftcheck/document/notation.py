@@ -1,7 +1,7 @@
-"""How formulas are written down, whatever the signs: parentheses where they are needed, long formulas over several lines.
+"""How formulas are written down, whatever the signs: parentheses where they are needed, long formulas in several lines.
 
-A notation is a table of signs. What binds how tightly is the same in all of them, and such that TLA+ reads the formulas
-as they are meant: "and" and "or" are never mixed without parentheses, a quantifier reaches as far to the right as it can.
+A notation is a table of signs. What binds how tightly is the same in all of them, and such that TLA+ reads formulas as
+they are meant: "and" and "or" are never mixed without parentheses, a quantifier reaches as far to the right as it can.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -66,15 +66,15 @@ class Chain(Expression):
 class Signs:
     """The signs of a notation. `words` has one for "and", "or", each relation, "+", True and False.
 
-    `choice` and `quantifier` are templates; `step` is as wide as the sign of a junction with the space behind it, and
-    indents a line by one.
+    `choice` has the words of a choice, `quantifier` is a template. `step` indents a line by one: it is as wide as the
+    sign of a junction with the space behind it.
     """
 
     words: dict[str | bool, str]
     negation: str
     implication: str
     quantifier: str
-    choice: str
+    choice: tuple[str, str, str]
     step: str
     prime: str = "'"
     unequal: str | None = None
@@ -150,7 +150,8 @@ class Notation:
         links = (f" {self.signs.words[c.relation]} {self.within(c.right, Level.SUM)}" for c in chain.links)
         return Printed(start + "".join(links), Level.COMPARISON)
 
-    def _not(self, negation: Not) -> Printed:
+    def negated(self, negation: Not) -> Printed:
+        """Return what is not so."""
         operand = negation.operand
         if self.signs.unequal and isinstance(operand, Comparison) and operand.relation == "=":
             return self._compared(operand, self.signs.unequal)
@@ -170,8 +171,11 @@ class Notation:
         return Printed(f"{premise} {self.signs.implication} {self.within(conclusion, least)}", Level.IMPLICATION)
 
     def _if_then_else(self, choice: IfThenElse) -> Printed:
-        parts = (self.one_line(part) for part in (choice.condition, choice.then, choice.otherwise))
-        return Printed(self.signs.choice % tuple(parts), Level.WIDEST)
+        return Printed(" ".join(self._choice_parts(choice)), Level.WIDEST)
+
+    def _choice_parts(self, choice: IfThenElse) -> list[str]:
+        parts = (choice.condition, choice.then, choice.otherwise)
+        return [f"{word} {self.one_line(part)}" for word, part in zip(self.signs.choice, parts, strict=True)]
 
     def _for_all(self, claim: ForAll) -> Printed:
         header = self.signs.quantifier % self.bound(claim.variables)
@@ -195,7 +199,7 @@ class Notation:
     # Several lines
 
     def rows(self, expression: Expression, width: int) -> list[Row]:
-        """Return a formula in lines, as few as let it look no wider than `width`, where there is a place to break it."""
+        """Return a formula in lines that look no wider than `width`, if there are places to break it."""
         layout = LAYOUTS.get(type(expression))
         if layout is None or self.length(expression) <= width:
             return [Row(0, self.one_line(expression))]
@@ -229,6 +233,9 @@ class Notation:
             kept = lines if len(lines) > 1 else [Row(0, self.within(item, Level.NEGATION))]
             rows.extend(self.behind(sign, kept))
         return rows
+
+    def _if_then_else_rows(self, choice: IfThenElse, width: int) -> list[Row]:
+        return [Row(0, part) for part in self._choice_parts(choice)]
 
     def behind(self, sign: str, rows: Sequence[Row]) -> list[Row]:
         """Return rows with a sign before the first, the others below what follows the sign."""
@@ -272,7 +279,7 @@ PRINTERS: dict[type[Expression], Callable[[Notation, Any], Printed]] = {
     Sum: Notation._sum,
     Comparison: Notation._comparison,
     Chain: Notation._chain,
-    Not: lambda notation, negation: notation._not(negation),
+    Not: lambda notation, negation: notation.negated(negation),
     Connective: Notation._connective,
     Implies: Notation._implies,
     IfThenElse: Notation._if_then_else,
@@ -283,4 +290,5 @@ LAYOUTS: dict[type[Expression], Callable[[Notation, Any, int], list[Row]]] = {
     ForAll: Notation._for_all_rows,
     Implies: Notation._implies_rows,
     Connective: Notation._connective_rows,
+    IfThenElse: Notation._if_then_else_rows,
 }

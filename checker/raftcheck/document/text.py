@@ -8,7 +8,7 @@ SIGNS = Signs(
     negation="¬",
     implication="⇒",
     quantifier="∀ %s:",
-    choice="if %s then %s else %s",
+    choice=("if", "then", "else"),
     step="  ",
     unequal="≠",
 )
