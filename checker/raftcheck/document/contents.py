@@ -1,5 +1,6 @@
 """What a document of the specification has to tell, and in which order."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -7,6 +8,7 @@ import raftspec.proof
 import raftspec.raft
 from raftspec.logic import (
     Action,
+    Assignment,
     Call,
     Claim,
     Definition,
@@ -14,10 +16,23 @@ from raftspec.logic import (
     ForAll,
     Function,
     Kind,
+    Sort,
     Specification,
     Variable,
     functions_in,
     operands_of,
+)
+
+HOW_TO_READ = [
+    "Everything that servers know, and every message that was sent, is a value of a function: log[n, i] is the entry of "
+    "server n at index i. The tables tell of which sort the values are, and what they are at first.",
+    "An action may happen whenever all of its guards are true. Then what stands left of := becomes what stands right of "
+    "it; all at once, computed from what was before, and nothing else changes.",
+]
+
+AT_FIRST = (
+    "At first all functions are as the tables say. From then on, one action after the other happens, with any values of "
+    "its parameters, or none does for a while."
 )
 
 
@@ -154,6 +169,42 @@ def variables_in(expression: Expression) -> Iterator[Variable]:
         yield from expression.variables
     for operand in operands_of(expression):
         yield from variables_in(operand)
+
+
+def argument_names(specification: Specification, function: Function) -> tuple[Variable, ...]:
+    """Return variables for the arguments of a function: those that its meaning speaks of, before them any others."""
+    known = variables(specification)
+    spoken = re.findall(r"\w+", function.meaning)
+    chosen: dict[Sort, list[Variable]] = {}
+    for sort in dict.fromkeys(function.arguments):
+        of_sort = [variable for variable in known if variable.sort == sort]
+        mentioned = sorted((v for v in of_sort if v.name in spoken), key=lambda v: spoken.index(v.name))
+        others = [variable for variable in of_sort if variable.name not in spoken]
+        lacking = max(0, function.arguments.count(sort) - len(mentioned))
+        spare = [Variable(f"x{number}", sort) for number in range(1, lacking - len(others) + 1)]
+        chosen[sort] = [*others[:lacking], *spare, *mentioned]
+    return tuple(chosen[sort].pop(0) for sort in function.arguments)
+
+
+def names_of_sorts(specification: Specification) -> dict[Sort, list[str]]:
+    """Return for each sort the names that stand for its elements."""
+    found: dict[Sort, list[str]] = {}
+    for variable in variables(specification):
+        found.setdefault(variable.sort, []).append(variable.name)
+    return found
+
+
+def first_value(function: Function) -> str:
+    """Return in words what a function is at first; nothing, if it never changes."""
+    if function.kind is Kind.CONSTANT:
+        return ""
+    return "any" if function.initially is None else str(function.initially).lower()
+
+
+def remembered(action: Action) -> tuple[list[Assignment], list[Assignment]]:
+    """Return the assignments of an action: those that happen, and those that only the proof remembers."""
+    ghost = [assignment for assignment in action.update if assignment.function.kind is Kind.GHOST]
+    return [assignment for assignment in action.update if assignment not in ghost], ghost
 
 
 def everywhere(action: Action, arguments: Iterable[Expression]) -> list[Variable]:

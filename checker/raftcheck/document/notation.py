@@ -10,7 +10,10 @@ from enum import IntEnum
 from typing import Any, Final, TypeGuard
 
 from raftspec.logic import (
+    TRUE,
+    Action,
     Apply,
+    Assignment,
     Call,
     Comparison,
     Connective,
@@ -119,6 +122,10 @@ class Notation:
         prime = self.signs.prime if apply.is_after else ""
         return Printed(f"{self.name(apply.function.name)}{prime}[{self.listed(apply.operands)}]")
 
+    def leading(self, sign: str) -> str:
+        """Return a sign at the beginning of a line, with the space behind it: as wide as a step."""
+        return f"{sign} "
+
     def length(self, expression: Expression) -> int:
         """Return how wide a formula in one line looks."""
         return len(self.one_line(expression))
@@ -196,6 +203,28 @@ class Notation:
                 items.append(part)
         return items
 
+    # What an action does
+
+    def target(self, assignment: Assignment) -> str:
+        """Return what an assignment changes."""
+        return self.one_line(Apply(assignment.function, assignment.arguments))
+
+    def assigned(self, action: Action, assignment: Assignment) -> str:
+        """Return an assignment in one line: f[n, p] := value, for all p with ..."""
+        value = self.printed(assignment.value)
+        # Beside the sign of assignment, a formula is easier to read between parentheses.
+        text = f"({value.text})" if Level.WIDEST < value.level < Level.SUM else value.text
+        free = self.bound([a for a in assignment.arguments if isinstance(a, Variable) and action.is_everywhere(a)])
+        where = "" if assignment.where is TRUE else self.one_line(assignment.where)
+        condition = (self.prose(", for all ") + free if free else "") + (
+            self.prose(" with " if free else ", if ") + where if where else ""
+        )
+        return f"{self.target(assignment)} := {text}{condition}"
+
+    def prose(self, text: str) -> str:
+        """Return words within a formula."""
+        return text
+
     # Several lines
 
     def rows(self, expression: Expression, width: int) -> list[Row]:
@@ -239,7 +268,7 @@ class Notation:
 
     def behind(self, sign: str, rows: Sequence[Row]) -> list[Row]:
         """Return rows with a sign before the first, the others below what follows the sign."""
-        first = f"{sign} {self.signs.step * rows[0].indent}{rows[0].text}"
+        first = f"{self.leading(sign)}{self.signs.step * rows[0].indent}{rows[0].text}"
         return [Row(0, first), *indented(rows[1:])]
 
 

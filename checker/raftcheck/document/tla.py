@@ -8,6 +8,7 @@ from textwrap import wrap
 
 from raftcheck.document.contents import (
     argument,
+    argument_names,
     chapters,
     definitions,
     groups,
@@ -102,7 +103,7 @@ class Module:
         )  # fmt: skip
         lines = [title.center(WIDTH + len(INDENT), "-")]
         for section in sections:
-            lines.extend(["", *section])
+            lines.extend(["", "\n".join(section).rstrip("\n")])
         return "\n".join([*lines, "", "=" * (WIDTH + len(INDENT))]) + "\n"
 
     def config(self, model: TlcModel) -> str:
@@ -171,9 +172,10 @@ class Module:
             for function in group.functions:
                 comma = "" if function is functions[-1] else ","
                 yield f"{INDENT}{function.name + comma:24}\\* {function.meaning}"
+        yield ""
         for group in self.groups:
-            yield from ["", f"{group.name} == <<{', '.join(f.name for f in group.functions)}>>"]
-        yield from ["", f"vars == <<{', '.join(group.name for group in self.groups)}>>"]
+            yield from enclosed(f"{group.name} == <<", [function.name for function in group.functions], ">>")
+        yield from enclosed("vars == <<", [group.name for group in self.groups], ">>")
 
     def types(self) -> Iterator[str]:
         """Yield what the variables may be."""
@@ -221,17 +223,8 @@ class Module:
             value = str(function.initially).upper()
         else:
             value = "0" if function.result.is_number else f"First{function.result.name}"
-        names = self.argument_names(function)
-        bounds = (f"{name} \\in {sort_text(sort)}" for name, sort in zip(names, function.arguments, strict=True))
-        return "".join(f"[{bound} |-> " for bound in bounds) + value + "]" * len(names)
-
-    def argument_names(self, function: Function) -> list[str]:
-        """Return names for the arguments of a function, those that the specification has for their sorts."""
-        names: list[str] = []
-        for position, sort in enumerate(function.arguments, 1):
-            known = [v.name for v in self.variables if v.sort == sort and v.name not in names]
-            names.append(known[0] if known else f"x{position}")
-        return names
+        arguments = argument_names(self.specification, function)
+        return "".join(f"[{self.notation.bound([a])} |-> " for a in arguments) + value + "]" * len(arguments)
 
     def actions(self) -> Iterator[str]:
         """Yield the actions."""
@@ -249,12 +242,7 @@ class Module:
             yield from bullet(self.notation.assignment(action, assignment))
         unchanged = self.unchanged({assignment.function.name for assignment in action.update})
         if unchanged:
-            yield from wrap(
-                f"/\\ UNCHANGED <<{', '.join(unchanged)}>>",
-                WIDTH,
-                initial_indent=INDENT,
-                subsequent_indent=INDENT + " " * len("/\\ UNCHANGED <<"),
-            )
+            yield from enclosed(f"{INDENT}/\\ UNCHANGED <<", unchanged, ">>")
 
     def unchanged(self, changed: set[str]) -> list[str]:
         """Return the variables that an action leaves alone, whole groups by their names."""
@@ -316,9 +304,8 @@ class Module:
         yield "WithinBounds =="
         for function in self.specification.functions:
             if function.kind is Kind.REAL and function.result.is_number:
-                names = self.argument_names(function)
-                arguments = [Variable(n, sort) for n, sort in zip(names, function.arguments, strict=True)]
-                value = self.notation.one_line(Apply(function, tuple(arguments)))
+                arguments = argument_names(self.specification, function)
+                value = self.notation.one_line(Apply(function, arguments))
                 yield f"{INDENT}/\\ \\A {self.notation.bound(arguments)} : {value} <= Max{function.result.name}"
 
     # Names
@@ -400,6 +387,11 @@ def comment(text: str, indent: str = "") -> list[str]:
     """Return a comment, in lines."""
     start = f"{indent}\\* "
     return wrap(text, WIDTH + len(INDENT), initial_indent=start, subsequent_indent=start)
+
+
+def enclosed(start: str, names: Sequence[str], end: str) -> list[str]:
+    """Return names between brackets, in lines."""
+    return wrap(", ".join(names) + end, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
 
 
 def choice(sort: str) -> str:
