@@ -14,6 +14,7 @@ from raftcheck.cli.failures import failures
 from raftcheck.cli.mutants import mutants
 from raftcheck.cli.replay import replay
 from raftcheck.cli.simulate import simulate
+from raftcheck.cli.spec import spec
 from raftcheck.model import ModelError
 from raftcheck.version import __version__
 
@@ -36,6 +37,7 @@ app.command()(simulate)
 app.command()(mutants)
 app.command()(failures)
 app.command()(replay)
+app.command()(spec)
 
 
 def print_version(wanted: bool) -> None:

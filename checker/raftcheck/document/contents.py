@@ -24,15 +24,15 @@ from raftspec.logic import (
 )
 
 HOW_TO_READ = [
-    "Everything that servers know, and every message that was sent, is a value of a function: log[n, i] is the entry of "
+    "All that servers know, and every message that was sent, is a value of a function: log[n, i] is the entry of "
     "server n at index i. The tables tell of which sort the values are, and what they are at first.",
-    "An action may happen whenever all of its guards are true. Then what stands left of := becomes what stands right of "
-    "it; all at once, computed from what was before, and nothing else changes.",
+    "An action may happen whenever all of its guards are true. Then what stands left of := becomes what stands right "
+    "of it; all at once, computed from what was before, and nothing else changes.",
 ]
 
 AT_FIRST = (
-    "At first all functions are as the tables say. From then on, one action after the other happens, with any values of "
-    "its parameters, or none does for a while."
+    "At first all functions are as the tables say. Then one action happens after the other, with any values of its "
+    "parameters, in any order; nothing has to happen."
 )
 
 

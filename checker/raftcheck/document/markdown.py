@@ -39,6 +39,8 @@ SIGNS = Signs(
     unequal=r"\ne",
 )  # fmt: skip
 
+UNDERSCORE = r"\_"
+
 SPACE_BEHIND = {r"\land": "0.83em", r"\lor": "0.83em", r"\Rightarrow": "0.5em"}
 """What makes a sign at the beginning of a line as wide as a step."""
 
@@ -48,11 +50,11 @@ class Latex(Notation):
 
     def name(self, name: str) -> str:
         """Return a name: a single letter as it is, any other in one piece."""
-        return name if len(name) == 1 else r"\mathit{%s}" % name.replace("_", r"\_")
+        return name if len(name) == 1 else f"\\mathit{{{name.replace('_', UNDERSCORE)}}}"
 
     def prose(self, text: str) -> str:
         """Return words within a formula."""
-        return r"\text{%s}" % text
+        return f"\\text{{{text}}}"
 
     def length(self, expression: Expression) -> int:
         """Return how wide a formula in one line looks: not how long its source is."""
@@ -111,9 +113,8 @@ def specification_markdown(specification: Specification) -> str:
 
 
 GENERATED = (
-    "This document is printed from the specification itself (`raftproof spec --format markdown`), the same text that is "
-    "computed on small clusters, handed to a solver for all of them, and printed as a TLA+ module "
-    "(`raftproof spec --format tla`)."
+    "This document is printed from the specification itself, by `raftproof spec --format markdown`: from the same text "
+    "that is computed on small clusters, handed to a solver for clusters of all sizes, and printed as a TLA+ module."
 )
 
 SIGNS_IN_WORDS = (
@@ -123,8 +124,8 @@ SIGNS_IN_WORDS = (
 )
 
 LEMMAS_IN_WORDS = (
-    "Where a solver needs to be shown the way: each follows from the invariants, the guards of the action and the steps "
-    "before it."
+    "Where a solver needs to be shown the way: each follows from the invariants, the guards of the action and the "
+    "steps before it."
 )
 
 
@@ -132,7 +133,8 @@ def names(specification: Specification) -> Iterator[str]:
     """Yield a table of which names stand for what."""
     yield from ["| | |", "|---|---|"]
     for sort, variables in names_of_sorts(specification).items():
-        yield f"| {sort.name}{', a number' if sort.is_number else ''} | {', '.join(f'`{name}`' for name in variables)} |"
+        kind = ", a number" if sort.is_number else ""
+        yield f"| {sort.name}{kind} | {', '.join(f'`{name}`' for name in variables)} |"
 
 
 def variables_of(specification: Specification, group: Group) -> Iterator[str]:

@@ -45,7 +45,7 @@ def formula_text(expression: Expression) -> str:
 def specification_text(specification: Specification) -> str:
     """Return the whole specification as plain text."""
     lines = [*title("The specification of Raft", "="), *prose(introduction())]
-    lines += [*title("How to read it"), *prose(HOW_TO_READ + [SIGNS_IN_WORDS]), "", *names(specification)]
+    lines += [*title("How to read it"), *prose([*HOW_TO_READ, SIGNS_IN_WORDS]), "", *names(specification)]
     for group in groups(specification):
         lines += [*title(group.title), *prose([group.meaning]), "", *variables_of(specification, group)]
     lines += [*title("Definitions")]
