@@ -243,20 +243,25 @@ class Notation:
         return [Row(0, header), *indented(self.rows(claim.body, width - len(self.signs.step)))]
 
     def _implies_rows(self, implication: Implies, width: int) -> list[Row]:
-        premise, conclusion, narrower = implication.premise, implication.conclusion, width - 2
-        if self.printed(premise).level < Level.JUNCTION:
-            above = [Row(0, self.within(premise, Level.JUNCTION))]
+        narrower = width - len(self.signs.step)
+        above = self._rows_within(implication.premise, narrower)
+        if isinstance(implication.conclusion, ForAll):
+            below = self.rows(implication.conclusion, narrower)
         else:
-            above = self.rows(premise, narrower)
-        if isinstance(conclusion, Implies):
-            below = [Row(0, self.within(conclusion, Level.JUNCTION))]
-        else:
-            below = self.rows(conclusion, narrower)
+            below = self._rows_within(implication.conclusion, narrower)
         return [*indented(above), *self.behind(self.signs.implication, below)]
 
+    def _rows_within(self, expression: Expression, width: int) -> list[Row]:
+        """Return the lines of one side of an implication; of what needs parentheses, a single one."""
+        if self.printed(expression).level >= Level.JUNCTION:
+            return self.rows(expression, width)
+        return [Row(0, self.within(expression, Level.JUNCTION))]
+
     def _connective_rows(self, connective: Connective, width: int) -> list[Row]:
-        sign, rows = self.signs.words[connective.word], list[Row]()
-        for item in self.items(connective):
+        sign, items, rows = self.signs.words[connective.word], self.items(connective), list[Row]()
+        if len(items) < 2:
+            return self.rows(items[0], width) if items else [Row(0, self.one_line(connective))]
+        for item in items:
             lines = self.rows(item, width - len(self.signs.step))
             # A part of several lines is held together by its indentation, one of a single line by parentheses.
             kept = lines if len(lines) > 1 else [Row(0, self.within(item, Level.NEGATION))]
