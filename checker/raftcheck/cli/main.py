@@ -15,6 +15,7 @@ from raftcheck.cli.mutants import mutants
 from raftcheck.cli.prove import prove
 from raftcheck.cli.replay import replay
 from raftcheck.cli.simulate import simulate
+from raftcheck.cli.spec import spec
 from raftcheck.model import ModelError
 from raftcheck.version import __version__
 
@@ -38,6 +39,7 @@ app.command()(mutants)
 app.command()(failures)
 app.command()(prove)
 app.command()(replay)
+app.command()(spec)
 
 
 def print_version(wanted: bool) -> None:
