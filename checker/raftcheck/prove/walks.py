@@ -12,30 +12,32 @@ from raftcheck.prove.enabled import Enabled
 from raftcheck.prove.executions import Run, Step
 from raftspec.concrete import Concrete, State
 from raftspec.logic import Action, Expression, Specification, SpecificationError, all_of, for_all
-from raftspec.raft import commit, commit_index, current_term, last, last_index, n, p, t
+from raftspec.raft import commit, commit_index, current_term, last, last_index, match_index, n, p, prev, t
 
 WEIGHTS: Mapping[str, float] = {
-    "Timeout": 0.4,
+    "Timeout": 0.1,
     "RequestVote": 8,
     "UpdateTerm": 8,
     "HandleRequestVote": 8,
     "HandleVote": 8,
     "BecomeLeader": 20,
     "ClientRequest": 4,
-    "AppendEntries": 4,
+    "AppendEntries": 2,
     "StepDown": 4,
     "HandleAppendEntries": 8,
     "HandleAcknowledgement": 8,
     "AdvanceCommitIndex": 20,
-    "Restart": 0.2,
+    "Restart": 0.05,
 }
 """How often an action is tried in a guided execution, in proportion: failures are rare, and what is sent arrives."""
 
 SENSIBLE: Mapping[str, Expression] = {
     "UpdateTerm": ~for_all([p], ~(current_term[p] == t)),
-    "AppendEntries": all_of(last == last_index[n], commit == commit_index[n]),
+    "AppendEntries": all_of(
+        last == last_index[n], prev < last, commit == commit_index[n], ~for_all([p], ~(match_index[n, p] == prev))
+    ),
 }
-"""What guided executions prefer: a term that some server is in; all that the leader has."""
+"""What guided executions prefer: a term that some server is in; what the leader has and a follower may lack."""
 
 
 def sensible(specification: Specification) -> Specification:
