@@ -30,9 +30,10 @@ class Enabled:
         """Yield the steps of an action that its guards let happen."""
         if action.name not in self._plans:
             self._plans[action.name] = tuple(Planning(self.concrete, action).stages())
-        names = [parameter.name for parameter in action.parameters]
+        domains = {p.name: self.concrete.universe.domain(p.sort) for p in action.parameters}
         for bindings in extended(self._plans[action.name], state, {}):
-            yield Step(action.name, {name: bindings[name] for name in names})
+            if all(bindings[name] in domain for name, domain in domains.items()):
+                yield Step(action.name, {name: bindings[name] for name in domains})
 
 
 def extended(stages: Sequence[Stage], state: State, bindings: Bindings) -> Iterator[Bindings]:

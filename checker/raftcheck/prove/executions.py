@@ -1,11 +1,12 @@
 """Executions of the specification: runs of actions from the initial state, every guard checked."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from raftspec.concrete import Concrete, State, Value
-from raftspec.logic import Claim, Function, SpecificationError
-from raftspec.raft import append_entry, append_last, append_prev, current_term, last_index, log, term_of
+from raftspec.logic import Apply, Claim, Expression, Function, SpecificationError, parts
+from raftspec.raft import append_entry, append_last, append_prev, current_term, last_index, log, request_vote, term_of
 
 
 class Step(NamedTuple):
@@ -29,6 +30,12 @@ class GuardError(Exception):
     def __init__(self, step: Step, guard: str, position: int) -> None:
         super().__init__(f"after {position} steps, {step} may not happen: {guard!r} is not so")
         self.step, self.guard, self.position = step, guard, position
+
+
+@cache
+def speaks_of_after(formula: Expression) -> bool:
+    """Tell whether a formula is about two consecutive states."""
+    return any(isinstance(part, Apply) and part.is_after for part in parts(formula))
 
 
 class Run:
@@ -74,8 +81,12 @@ class Run:
         return value
 
     def broken(self, claims: Iterable[Claim]) -> list[str]:
-        """Return the names of those claims that the state, or the last step, contradicts."""
-        return self.concrete.broken(claims, self.before, self.state) if self.steps else []
+        """Return the names of those claims that the state contradicts or, if they speak of steps, the last step."""
+        found = []
+        for claim in claims:
+            state = self.before if speaks_of_after(claim.formula) else self.state
+            found += self.concrete.broken([claim], state, self.state)
+        return found
 
 
 class Cluster(Run):
@@ -98,11 +109,16 @@ class Cluster(Run):
         self.perform("RequestVote", n=c)
 
     def give_vote(self, v: int, c: int, i: int | None = None, u: int | None = None) -> None:
-        """Let a server vote in a candidate's term: for a log of length i that ends with term u, by default the real."""
-        self.hear(v, self.number(current_term, c))
-        length = self.number(last_index, c)
-        end = self.term_at(c, length) if length else 0
-        self.perform("HandleRequestVote", n=v, c=c, i=length if i is None else i, u=end if u is None else u)
+        """Let a server vote in a candidate's term: for a log of length i that ends with term u, by default as shown."""
+        term = self.number(current_term, c)
+        self.hear(v, term)
+        shown_length, shown_end = self.shown(c, term)
+        self.perform("HandleRequestVote", n=v, c=c, i=shown_length if i is None else i, u=shown_end if u is None else u)
+
+    def shown(self, c: int, term: int) -> tuple[Value, Value]:
+        """Return the length and the last term that a candidate shows in its latest request of a term."""
+        found = [(i, u) for server, t, i, u in self.state[request_vote.name] if (server, t) == (c, term)]
+        return found[-1] if found else (0, 0)
 
     def count_vote(self, c: int, v: int, t: int | None = None) -> None:
         """Let a candidate count a vote given in a term, by default in its own."""
@@ -143,12 +159,6 @@ class Cluster(Run):
             if index > length or term(self.now(log, n, index)) != term(self.now(append_entry, m, index)):
                 return index
         return last + 1
-
-    def term_at(self, n: int, index: int) -> int:
-        """Return the term of a log's entry."""
-        term = self.concrete.universe.constants[term_of.name](self.now(log, n, index))
-        assert isinstance(term, int)
-        return term
 
     def acknowledge(self, n: int, p: int, i: int, u: int | None = None) -> None:
         """Let a leader handle a follower's acknowledgement, of the leader's term unless another one is given."""
