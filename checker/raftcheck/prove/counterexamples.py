@@ -4,7 +4,7 @@ Each is a script, of moves that are sequences of the specification's actions wit
 does not need are left out. And for each action of the specification an execution in which it happens.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from raftcheck.prove.executions import Cluster, Run, shortened
@@ -142,11 +142,10 @@ def two_halves(run: Cluster) -> None:
 # Terms
 
 
-def vote_again_in_the_same_term(run: Cluster) -> None:
-    """Server 1 takes up the term that it is in, and votes a second time."""
-    run.elect(0, 1)
-    run.perform("UpdateTerm", n=1, t=1)
-    run.elect(2, 1)
+def back_to_term_0(run: Cluster) -> None:
+    """A candidate of term 1 takes up term 0."""
+    run.campaign(0)
+    run.perform("UpdateTerm", n=0, t=0)
 
 
 def lead_on(run: Cluster) -> None:
@@ -195,10 +194,20 @@ def append_of_any_term(run: Cluster) -> None:
     run.append(1, 1, term=1)
 
 
-def overwrite_own_log(run: Cluster) -> None:
-    """A leader appends two entries, the second over the first."""
+def drop_what_was_sent(run: Cluster) -> None:
+    """A leader appends an entry and sends it, and appends another over it."""
     run.elect(0, 1)
     run.append(0, 0)
+    run.handle(1, run.send(0, 0, 1))
+    run.append(0, 1)
+
+
+def overwrite_what_is_committed(run: Cluster) -> None:
+    """A leader commits an entry and appends another over it."""
+    run.elect(0, 1)
+    run.append(0, 0)
+    run.replicate(0, 1, 0, 1)
+    run.commit(0, 1, 1)
     run.append(0, 1)
 
 
@@ -415,11 +424,13 @@ def commit_by_old_knowledge(run: Cluster) -> None:
 
 
 def commit_alone(run: Cluster) -> None:
-    """A leader commits what nobody else has."""
+    """Two leaders commit what nobody else has."""
     run.elect(0, 1)
     run.append(0)
     run.commit(0, 1, 1)
     run.elect(2, 1, term=2)
+    run.append(2)
+    run.commit(2, 1, 1)
 
 
 def commit_one_too_many(run: Cluster) -> None:
@@ -479,7 +490,7 @@ SCRIPTS: Mapping[str, Script] = {
     "lead-without-a-quorum": Script(lead_without_votes),
     "keep-match-index": Script(match_index_of_another_term, servers=5),
     "half-a-quorum": Script(two_halves, servers=4),
-    "term-goes-back": Script(vote_again_in_the_same_term),
+    "term-goes-back": Script(back_to_term_0),
     "lead-on-in-a-newer-term": Script(lead_on),
     "stand-on-in-a-newer-term": Script(lead_by_old_votes),
     "step-down-clears-vote": Script(clear_own_vote),
@@ -488,7 +499,8 @@ SCRIPTS: Mapping[str, Script] = {
     "forget-term-on-restart": Script(restart_between_votes),
     "append-as-follower": Script(append_everywhere),
     "append-of-any-term": Script(append_of_any_term),
-    "leader-drops-uncommitted": Script(overwrite_own_log),
+    "leader-drops-uncommitted": Script(drop_what_was_sent),
+    "leader-overwrites-its-last-entry": Script(overwrite_what_is_committed),
     "append-entries-from-anyone": Script(send_as_follower),
     "send-more-than-the-log": Script(send_what_is_not_there),
     "claim-more-as-committed": Script(claim_commit, servers=5),
@@ -533,15 +545,28 @@ def promises(specification: Specification) -> tuple[Claim, ...]:
 
 
 def counterexample(mutant: Mutant) -> Run | None:
-    """Return an execution of a mutant whose last step breaks what it violates, else its first invariant.
+    """Return an execution of a mutant that breaks invariants, and with its last step what the mutant violates, if any.
 
-    No step of it can be left out. None if there is none.
+    No step of it can be left out. None if there is no such execution.
     """
     script = SCRIPTS.get(mutant.name)
     if script is None:
         return None
     concrete = in_universe(mutant.specification, script.servers, mutant.quorum_size(script.servers))
-    wanted = mutant.violates or mutant.breaks[0]
-    claims = [claim for claim in (*promises(RAFT), *RAFT.invariants) if claim.name == wanted]
-    steps = performed(script, concrete).steps
-    return shortened(concrete, steps, lambda run: bool(run.broken(claims)), script.initial)
+    promise = [claim for claim in promises(RAFT) if claim.name == mutant.violates]
+    invariants = [claim for claim in RAFT.invariants if claim.name in mutant.breaks]
+
+    def is_kept(run: Run) -> bool:
+        return bool(run.broken(promise)) == bool(promise) and first_broken(run, invariants) is not None
+
+    return shortened(concrete, performed(script, concrete).steps, is_kept, script.initial)
+
+
+def first_broken(run: Run, claims: Sequence[Claim]) -> int | None:
+    """Return after how many steps of a run one of these claims is broken first, None if never."""
+    again = Run(run.concrete, run.initial)
+    for position, step in enumerate(run.steps, 1):
+        again.take(step)
+        if again.broken(claims):
+            return position
+    return None

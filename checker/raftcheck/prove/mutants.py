@@ -176,7 +176,7 @@ ELECTIONS = (
         "vote-unasked",
         without_guard(HANDLE_REQUEST_VOTE, "the candidate asks in the server's term"),
         "A server votes for anyone, asked or not.",
-        ("Votes Are Remembered",),
+        ("Candidates With Votes Have What Is Choosable",),
         "Leader Completeness",
     ),
     mutant(
@@ -245,7 +245,7 @@ TERMS = (
         without_guard(UPDATE_TERM, "the term is newer"),
         "A server takes up any term that it hears of, with a new vote to give.",
         ("Votes Are Remembered",),
-        "Election Safety",
+        "Terms Never Go Back",
     ),
     mutant(
         "lead-on-in-a-newer-term",
@@ -293,6 +293,9 @@ TERMS = (
     ),
 )
 
+LAST_OR_FIRST = greater(last_index[n], 1)
+"""Where a log ends, or begins."""
+
 REPLICATION = (
     mutant(
         "append-as-follower",
@@ -319,8 +322,22 @@ REPLICATION = (
             acknowledged[n, current_term[n]].becomes(commit_index[n] + 1),
         ),
         "A leader appends after what it knows as committed, and drops the rest of its log.",
-        ("Leaders Have What Is Choosable",),
+        ("Entries Come From Leaders",),
         "Leader Append-Only",
+    ),
+    mutant(
+        "leader-overwrites-its-last-entry",
+        with_assignments(
+            CLIENT_REQUEST,
+            last_index[n].becomes(LAST_OR_FIRST),
+            log[n, LAST_OR_FIRST].becomes(e),
+            leader_last[current_term[n]].becomes(LAST_OR_FIRST),
+            leader_log[current_term[n], LAST_OR_FIRST].becomes(e),
+            acknowledged[n, current_term[n]].becomes(LAST_OR_FIRST),
+        ),
+        "A leader puts an entry in the place of its last one.",
+        ("Entries Come From Leaders",),
+        "Committed Entries Stay",
     ),
     mutant(
         "append-entries-from-anyone",
@@ -362,7 +379,7 @@ REPLICATION = (
         with_guard(HANDLE_APPEND_ENTRIES, SAME_TERM, append_term[m] >= current_term[n]),
         "A follower accepts AppendEntries of a newer term and stays in its own.",
         ("Entries Come From Leaders",),
-        "Leader Completeness",
+        "Leader Has What Is Committed",
     ),
     mutant(
         "append-as-candidate",
@@ -482,7 +499,7 @@ COMMITMENT = (
         without_guard(ADVANCE_COMMIT_INDEX, "every server of a quorum has it"),
         "A leader commits an entry that only it has.",
         ("Committers Acknowledged",),
-        "Leader Completeness",
+        "Commits Agree",
     ),
     mutant(
         "commit-one-too-many",
