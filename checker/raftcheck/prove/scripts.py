@@ -462,9 +462,8 @@ def figure_8(run: Cluster) -> None:
     run.commit(0, 1, 1, 2)
     run.elect(4, 1, 2, term=4)
     run.append(4)
-    run.handle(1, run.send(4, 0, 2))
     run.hear(0, 4)
-    run.handle(0, 1)
+    run.handle(0, run.send(4, 0, 2))
 
 
 def everyday(run: Cluster) -> None:
