@@ -1,8 +1,42 @@
-"""How to change a specification: drop or replace a guard, an assignment, an axiom."""
+"""How to change a specification: drop or replace a guard, an assignment, an axiom. What results is a mutant."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from raftspec.logic import Action, Assignment, Expression, Function, Specification, SpecificationError
+from raftspec.proof import RAFT
+from raftspec.quorum import majority
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed specification.
+
+    `action` is the changed action, or the first one that misuses a changed axiom; `breaks` are the invariants that it
+    does not preserve, in the execution given or according to the solver; `violates` is the property that an execution
+    breaks, None if there is no such execution. `quorum_size` tells from the number of servers how many form a quorum.
+    """
+
+    name: str
+    action: str
+    description: str
+    specification: Specification
+    breaks: tuple[str, ...] = ()
+    violates: str | None = None
+    remark: str = ""
+    quorum_size: Callable[[int], int] = majority
+
+
+def mutant(
+    name: str, changed: Action, description: str, breaks: tuple[str, ...], violates: str | None, remark: str = ""
+) -> Mutant:
+    """Return the mutant that has a changed action."""
+    return Mutant(name, changed.name, description, RAFT.with_action(changed), breaks, violates, remark)
+
+
+def harmless(name: str, changed: Action, description: str, remark: str) -> Mutant:
+    """Return a mutant with a changed action that breaks nothing, and why not."""
+    return mutant(name, changed, description, (), None, remark)
 
 
 def require_guard(action: Action, name: str) -> None:

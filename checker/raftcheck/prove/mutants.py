@@ -6,20 +6,18 @@ breaks one: `raftcheck.prove.counterexamples` has it. Some changes break only th
 `remark` says why.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from raftcheck.prove.changing import with_assignments, with_guard, without_assignment, without_axiom, without_guard
-from raftspec.logic import (
-    FALSE,
-    TRUE,
-    Action,
-    Specification,
-    SpecificationError,
-    if_else,
+from raftcheck.prove.changing import (
+    Mutant,
+    mutant,
+    with_assignments,
+    with_guard,
+    without_assignment,
+    without_axiom,
+    without_guard,
 )
+from raftcheck.prove.harmless import HARMLESS
+from raftspec.logic import FALSE, TRUE, SpecificationError, if_else
 from raftspec.proof import RAFT
-from raftspec.quorum import majority
 from raftspec.raft import (
     acknowledged,
     acknowledgement,
@@ -57,37 +55,7 @@ from raftspec.raft import (
     writes,
 )
 
-
-@dataclass(frozen=True)
-class Mutant:
-    """A changed specification.
-
-    `action` is the changed action, or the first one that misuses a changed axiom; `breaks` are the invariants that it
-    does not preserve, in the execution given or according to the solver; `violates` is the property that an execution
-    breaks, None if there is no such execution. `quorum_size` tells from the number of servers how many form a quorum.
-    """
-
-    name: str
-    action: str
-    description: str
-    specification: Specification
-    breaks: tuple[str, ...] = ()
-    violates: str | None = None
-    remark: str = ""
-    quorum_size: Callable[[int], int] = majority
-
-
-def mutant(
-    name: str, changed: Action, description: str, breaks: tuple[str, ...], violates: str | None, remark: str = ""
-) -> Mutant:
-    """Return the mutant that has a changed action."""
-    return Mutant(name, changed.name, description, RAFT.with_action(changed), breaks, violates, remark)
-
-
-def harmless(name: str, changed: Action, description: str, remark: str) -> Mutant:
-    """Return a mutant with a changed action that breaks nothing, and why not."""
-    return mutant(name, changed, description, (), None, remark)
-
+__all__ = ["MUTANTS", "Mutant", "mutant_named"]
 
 TIMEOUT = RAFT.action("Timeout")
 REQUEST_VOTE = RAFT.action("RequestVote")
@@ -397,6 +365,14 @@ REPLICATION = (
         "Log Matching",
     ),
     mutant(
+        "write-from-anywhere",
+        without_guard(HANDLE_APPEND_ENTRIES, "k is one of the new indexes, or the next"),
+        "A follower may write entries from the one before the message's on, or from an earlier one.",
+        ("Entries Come From Leaders",),
+        None,
+        "In an execution these are the leader's entries too; the induction knows only of those that the message is for.",
+    ),
+    mutant(
         "skip-conflicts",
         without_guard(HANDLE_APPEND_ENTRIES, "before k the log has the message's entries"),
         "A follower appends the last of the message's entries and does not look at those before.",
@@ -513,39 +489,6 @@ COMMITMENT = (
         "A leader commits the entry after the one that a quorum has.",
         ("Committers Acknowledged",),
         "State Machine Safety",
-    ),
-)
-
-HARMLESS = (
-    harmless(
-        "keep-vote-in-a-newer-term",
-        without_assignment(UPDATE_TERM, voted),
-        "A server that has voted once votes only for that candidate in all later terms.",
-        "It votes less often: that delays elections and endangers nothing.",
-    ),
-    harmless(
-        "step-down-at-will",
-        without_guard(STEP_DOWN, "AppendEntries was sent"),
-        "A candidate gives up without having heard of a leader.",
-        "It keeps its term and its vote.",
-    ),
-    harmless(
-        "match-index-goes-back",
-        without_guard(HANDLE_ACKNOWLEDGEMENT, "the leader did not know"),
-        "A leader that gets an old acknowledgement believes it.",
-        "It commits later, never too much.",
-    ),
-    harmless(
-        "lead-on-after-restart",
-        without_assignment(RESTART, leader),
-        "A leader that restarts still leads its term.",
-        "Term, vote and log are durable, and so a leader needs nothing else to be one; it only knows less.",
-    ),
-    harmless(
-        "keep-commit-index-on-restart",
-        without_assignment(RESTART, commit_index),
-        "The commit index is durable.",
-        "What was committed stays committed.",
     ),
 )
 
