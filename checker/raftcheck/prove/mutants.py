@@ -370,7 +370,7 @@ REPLICATION = (
         "A follower may write entries from the one before the message's on, or from an earlier one.",
         ("Entries Come From Leaders",),
         None,
-        "In an execution these are the leader's entries too; the induction knows only of those that the message is for.",
+        "In an execution these are the leader's entries too; the induction knows only of those after the previous one.",
     ),
     mutant(
         "skip-conflicts",
