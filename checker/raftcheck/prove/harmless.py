@@ -3,9 +3,9 @@
 Most of them drop a guard that is there for sense or for speed, and not for safety.
 """
 
-from raftcheck.prove.changing import harmless, without_assignment, without_guard
+from raftcheck.prove.changing import harmless, with_guard, without_assignment, without_guard
 from raftspec.proof import RAFT
-from raftspec.raft import commit_index, leader, voted
+from raftspec.raft import commit_index, i, leader, voted
 
 APPEND_ENTRIES = RAFT.action("AppendEntries")
 HANDLE_ACKNOWLEDGEMENT = RAFT.action("HandleAcknowledgement")
@@ -69,7 +69,7 @@ HARMLESS = (
     ),
     harmless(
         "commit-index-goes-back",
-        without_guard(RAFT.action("AdvanceCommitIndex"), "the commit index advances"),
+        with_guard(RAFT.action("AdvanceCommitIndex"), "the commit index advances", i >= 1),
         "A leader that commits an entry forgets that it has committed later ones.",
         "What is committed stays so; it is known later.",
     ),
