@@ -149,7 +149,8 @@ class Finite(Symbolic):
     def _common(self, one: Any, other: Any) -> Any:
         raise NotImplementedError("whether quorums intersect is settled by the universe, and not asked")
 
-    def _for_all(self, claim: ForAll, scope: Scope) -> Any:
+    def for_all(self, claim: ForAll, scope: Scope) -> Any:
+        """Return a quantified claim, written out."""
         premises, conclusion = premises_of(claim.body)
         stages = staged(premises, [variable.name for variable in claim.variables])
         return self._all(claim.variables, stages, conclusion, scope)

@@ -137,7 +137,8 @@ class Symbolic:
             self.value(choice.condition, scope), self.value(choice.then, scope), self.value(choice.otherwise, scope)
         )
 
-    def _for_all(self, claim: ForAll, scope: Scope) -> Any:
+    def for_all(self, claim: ForAll, scope: Scope) -> Any:
+        """Return a quantified claim."""
         constants = [self.constant(variable) for variable in claim.variables]
         within = scope.with_bindings(claim.variables, constants)
         patterns = [
@@ -243,5 +244,5 @@ TRANSLATIONS: Mapping[type[Expression], Callable[[Symbolic, Any, Scope], Any]] =
     Implies: lambda self, formula, scope: implication(
         self.value(formula.premise, scope), self.value(formula.conclusion, scope)
     ),
-    ForAll: Symbolic._for_all,
+    ForAll: lambda self, claim, scope: self.for_all(claim, scope),
 }
