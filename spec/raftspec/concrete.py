@@ -136,13 +136,19 @@ class Concrete:
             within = bindings | {name: given for name, given in zip(names, arguments, strict=True) if name}
             if where(state, EMPTY, within):
                 new = value(state, EMPTY, within)
-                if new not in self.universe.domain(function.result):
-                    raise SpecificationError(f"{action.name} leaves the universe: {function.name} becomes {new!r}")
+                self._require_inside(action, function, arguments, new)
                 if new == default:
                     values.pop(arguments, None)
                 else:
                     values[arguments] = new
         return values
+
+    def _require_inside(self, action: Action, function: Function, arguments: tuple[Value, ...], value: Value) -> None:
+        """Raise SpecificationError if an action leaves the universe: there no quantifier would see what it does."""
+        for sort, one in zip((*function.arguments, function.result), (*arguments, value), strict=True):
+            if one not in self.universe.domain(sort):
+                where = ", ".join(map(repr, arguments))
+                raise SpecificationError(f"{action.name} leaves the universe: {function.name}[{where}] := {value!r}")
 
     # Formulas
 

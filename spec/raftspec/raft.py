@@ -235,7 +235,7 @@ APPEND_ENTRIES = Action(
         append_prev[m].becomes(prev),
         append_prev_term[m].becomes(term_at(n, prev)),
         append_last[m].becomes(last),
-        append_entry[m, i].becomes(log[n, i]),
+        append_entry[m, i].becomes(log[n, i], where=all_of(prev < i, i <= last)),
         append_commit[m].becomes(commit),
         append_commit_term[m].becomes(commit_term[n]),
         append_commit_point[m].becomes(commit_point[n]),

@@ -98,6 +98,15 @@ SAFETY = (
         "What the leaders of any two terms have committed is the same as far as both go.",
         "section 5.4",
     ),
+    Claim(
+        "Leaders Hear No Other Leader",
+        for_all(
+            [n, m],
+            implies(all_of(leader[n], append_sent[m], append_term[m] == current_term[n]), append_leader[m] == n),
+        ),
+        "A leader never gets AppendEntries of its term from another server.",
+        "section 5.2",
+    ),
 )
 
 
@@ -146,14 +155,5 @@ STEPS = (
         ),
         "No server deletes or overwrites what it has applied.",
         "section 5.4",
-    ),
-    Claim(
-        "Leaders Hear No Other Leader",
-        for_all(
-            [n, m],
-            implies(all_of(leader[n], append_sent[m], append_term[m] == current_term[n]), append_leader[m] == n),
-        ),
-        "A leader never gets AppendEntries of its term from another server.",
-        "section 5.2",
     ),
 )

@@ -1,14 +1,7 @@
 """The negative controls: each mutant of the specification fails its proof, by a counterexample to induction."""
 
-import pytest
-
-from raftcheck.prove.certificate import load
-from raftcheck.prove.finite import SIZES, find_counterexample
-from raftcheck.prove.harmless import HARMLESS
-from raftcheck.prove.induction import prove_raft
 from raftcheck.prove.mutants import MUTANTS, Mutant
 from raftcheck.prove.obligations import Obligation, obligations
-from raftcheck.prove.portfolio import Portfolio
 
 HARMFUL = [mutant for mutant in MUTANTS.values() if mutant.breaks]
 

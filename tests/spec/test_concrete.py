@@ -306,7 +306,7 @@ def test_the_first_guard_that_is_not_true_is_named() -> None:
 def test_a_value_outside_of_the_universe_is_an_error() -> None:
     state, timeout = RAFT_IN_SMALL.initial(), RAFT.action("Timeout")
     state = RAFT_IN_SMALL.after(timeout, state, {"n": 0})
-    with pytest.raises(SpecificationError, match="Timeout leaves the universe: current_term becomes 2"):
+    with pytest.raises(SpecificationError, match=r"Timeout leaves the universe: current_term\[0\] := 2"):
         RAFT_IN_SMALL.after(timeout, state, {"n": 0})
 
 
