@@ -93,12 +93,12 @@ leader_log = Function("leader_log", (TERM, INDEX), ENTRY, Kind.GHOST, "What the 
 acknowledged = Function("acknowledged", (SERVER, TERM), INDEX, Kind.GHOST, "The most it acknowledged in the term.", 0)
 committed = Function("committed", (TERM, INDEX), BOOLEAN, Kind.GHOST, "The term's leader has committed up to i.", False)
 committers = Function("committers", (TERM, INDEX), QUORUM, Kind.GHOST, "The quorum that had acknowledged it then.")
-commit_term = Function(
-    "commit_term", (SERVER,), TERM, Kind.GHOST, "Its commit index rests on what the leader of this..."
+commit_term = Function("commit_term", (SERVER,), TERM, Kind.GHOST, "The term whose leader committed what it calls so.")
+commit_point = Function("commit_point", (SERVER,), INDEX, Kind.GHOST, "Up to where that leader had committed.")
+append_commit_term = Function("append_commit_term", (MESSAGE,), TERM, Kind.GHOST, "The term whose leader committed...")
+append_commit_point = Function(
+    "append_commit_point", (MESSAGE,), INDEX, Kind.GHOST, "...what the message calls committed, up to where."
 )
-commit_point = Function("commit_point", (SERVER,), INDEX, Kind.GHOST, "...term committed up to here.")
-append_commit_term = Function("append_commit_term", (MESSAGE,), TERM, Kind.GHOST, "The same for a message's...")
-append_commit_point = Function("append_commit_point", (MESSAGE,), INDEX, Kind.GHOST, "...commit index.")
 
 # Definitions
 
@@ -373,6 +373,6 @@ AXIOMS = (
         "section 5.2; proved of majorities for every cluster size by the quorum theorems",
     ),
     Claim("Voters Are a Quorum", for_all([t], is_quorum[voters[t]], [elected[t]]), "Every quorum is one."),
-    Claim("Committers Are a Quorum", for_all([t, i], is_quorum[committers[t, i]], [committed[t, i]]), "The same."),
+    Claim("Committers Are a Quorum", for_all([t, i], is_quorum[committers[t, i]], [committed[t, i]]), "So are these."),
 )
 """What is assumed. Only the first says something; the others tell a solver which quorums to look at."""

@@ -33,7 +33,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"], capsys) == (0, f"raftproof {__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["simulate"], ["mutants"], ["failures"], ["replay"], ["spec"]])
+@pytest.mark.parametrize(
+    "command", [[], ["check"], ["simulate"], ["mutants"], ["failures"], ["prove"], ["replay"], ["spec"]]
+)
 def test_help_tells_what_a_command_does(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run([*command, "--help"], capsys)
     assert (code, err) == (0, "")

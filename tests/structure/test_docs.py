@@ -12,6 +12,8 @@ from tests.conftest import ROOT
 CLAIMS = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
 ROWS = [line.split("|")[1:-1] for line in CLAIMS.splitlines() if line.startswith("| ") and "---" not in line][1:]
 
+COMMANDS = ("with `--forwarding`", "with `raftproof failures`", "with `raftproof prove`")
+
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].strip()[:60])
 def test_every_claim_points_to_what_exists(row: list[str]) -> None:
@@ -20,7 +22,7 @@ def test_every_claim_points_to_what_exists(row: list[str]) -> None:
         assert resolves(dotted), dotted
     names = {claim.name for claim in SAFETY}
     for name in filter(None, (part.strip() for part in checked.split(","))):
-        assert name in names or name in ("with `--forwarding`", "with `raftproof failures`"), name
+        assert name in names or name in COMMANDS, name
     references = re.findall(r"`(tests/[^`]+)`", tested)
     assert references
     for reference in references:
@@ -44,12 +46,8 @@ def resolves(dotted: str) -> bool:
 
 def test_the_map_names_every_file() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    folders = [
-        "spec/raftspec",
-        "impl/raftimpl",
-        *(f"checker/raftcheck/{name}" for name in ("explore", "raft", "document")),
-    ]
-    for folder in folders:
+    rooms = ("document", "explore", "prove", "raft")
+    for folder in ("spec/raftspec", "impl/raftimpl", *(f"checker/raftcheck/{room}" for room in rooms)):
         for path in (ROOT / folder).glob("*.py"):
             minor = {"__init__.py", "networks.py", "result.py", "limits.py", "build.py", "labels.py", "bounds.py"}
             assert path.name in text or path.name in minor, path

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```(?:\n\n```\n(.*?)```)?", README, re.DOTALL)
-FIGURES = re.compile(r"(took|peak memory|\d+\.\d s).*")
+FIGURES = re.compile(r"(took|peak memory|\d+\.\d+ s).*")
 
 
 @pytest.mark.parametrize(("program", "printed"), PROGRAMS, ids=["rules", "protocol"])
@@ -40,4 +40,14 @@ def test_the_first_output_is_what_make_run_prints(capsys: pytest.CaptureFixture[
     out = capsys.readouterr().out
     assert [FIGURES.sub("", line) for line in out.splitlines()] == [
         FIGURES.sub("", line) for line in shown.splitlines()
+    ]
+
+
+def test_a_rule_is_proved_as_the_readme_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = re.search(r'raftproof (prove quorum --rule) "([^"]*)"\n\n```\n(.*?)```', README, re.DOTALL)
+    assert shown is not None
+    assert main([*shown[1].split(), shown[2]]) == 0
+    out = capsys.readouterr().out
+    assert [FIGURES.sub("", line) for line in out.splitlines()] == [
+        FIGURES.sub("", line) for line in shown[3].splitlines()
     ]

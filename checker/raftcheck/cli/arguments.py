@@ -38,3 +38,11 @@ def cut(text: str | None) -> tuple[tuple[int, int], ...]:
     if not all(pairs):
         raise ModelError(f"--cut {text!r} is no list of SERVER-SERVER; write for example 0-1,0-2")
     return tuple((int(pair[1]), int(pair[2])) for pair in pairs if pair)
+
+
+def weights(text: str) -> tuple[int, ...]:
+    """Read "WEIGHT,..." as whole numbers, one a server."""
+    parts = text.split(",")
+    if not all(re.fullmatch(r"\s*[0-9]{1,9}\s*", part) for part in parts):
+        raise ModelError(f"--weights {text!r} is no list of whole numbers; write for example 3,1,1,1")
+    return tuple(int(part) for part in parts)

@@ -2,6 +2,7 @@
 
 from raftcheck.explore import Verdict
 from raftcheck.explore.simulate import SimulationVerdict
+from raftcheck.prove import ProofVerdict
 
 USAGE_ERROR = 2
 INCONCLUSIVE = 3
@@ -11,3 +12,5 @@ INTERRUPTED_BY_TYPER = 130
 EXIT_CODES: dict[Verdict, int] = {"holds": 0, "violated": 1, "inconclusive": INCONCLUSIVE, "vacuous": 4}
 
 SIMULATION_EXIT_CODES: dict[SimulationVerdict, int] = {"not violated": 0, "violated": 1, "inconclusive": INCONCLUSIVE}
+
+PROOF_EXIT_CODES: dict[ProofVerdict, int] = {"proved": 0, "refuted": 1, "inconclusive": INCONCLUSIVE, "vacuous": 4}

@@ -12,6 +12,7 @@ from raftcheck.cli.check import check
 from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYPER, USAGE_ERROR
 from raftcheck.cli.failures import failures
 from raftcheck.cli.mutants import mutants
+from raftcheck.cli.prove import prove
 from raftcheck.cli.replay import replay
 from raftcheck.cli.simulate import simulate
 from raftcheck.cli.spec import spec
@@ -28,14 +29,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="A Raft that you can trust, and test yours against.\n\n"
-    "Exit codes: 0 holds (of simulate: not violated, which proves nothing), 1 violated, 2 usage or configuration "
-    "error, 3 inconclusive (a limit was reached), "
+    "Exit codes: 0 holds (of simulate: not violated, which proves nothing) or proved, 1 violated or refuted, 2 usage "
+    "or configuration error, 3 inconclusive (a limit was reached), "
     "4 vacuous (a situation that should occur never did), 70 internal error.",
 )
 app.command()(check)
 app.command()(simulate)
 app.command()(mutants)
 app.command()(failures)
+app.command()(prove)
 app.command()(replay)
 app.command()(spec)
 
@@ -80,7 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print("raftproof: internal error: please report it with the lines above", file=sys.stderr)
         return INTERNAL_ERROR
-    return INCONCLUSIVE if code == INTERRUPTED_BY_TYPER else int(code or 0)
+    if code == INTERRUPTED_BY_TYPER:
+        print("raftproof: interrupted", file=sys.stderr)
+        return INCONCLUSIVE
+    return int(code or 0)
 
 
 def complain(message: str) -> int:

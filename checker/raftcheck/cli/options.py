@@ -79,3 +79,30 @@ GraphOption = Annotated[
     ),
 ]
 GraphMaxStatesOption = Annotated[int, typer.Option(help="Most states of the graph; with more, it is refused.")]
+WhatArgument = Annotated[str, typer.Argument(metavar="WHAT", help="all, quorum, or raft.")]
+RuleOption = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help='Your own rule: how many of n servers are a quorum, e.g. "n // 2 + 1".'),
+]
+ElectionRuleOption = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="A rule for elections alone; a majority if only the other is given.")
+]
+CommitRuleOption = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="A rule for commits alone; a majority if only the other is given.")
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="W,W,...",
+        help="The weights of the servers of one cluster: a quorum has more than half of the total weight, or what a "
+        "rule says, where n is the total weight.",
+    ),
+]
+CertificateOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Repeat the proofs that are stored there, not those of this version."),
+]
+WriteCertificateOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Store the proofs of Raft's safety there, to be repeated.")
+]
+ColdOption = Annotated[bool, typer.Option("--cold", help="Search for every proof anew; repeat none that is stored.")]

@@ -5,7 +5,7 @@ integers. The state before a step is uninterpreted functions; the state after it
 the old one except where the action assigns.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import z3
@@ -57,7 +57,7 @@ class Goal(NamedTuple):
     """What is to be proved, of arbitrary constants in place of the outermost quantified variables."""
 
     formula: Any
-    constants: tuple[Any, ...]
+    constants: tuple[tuple[Variable, Any], ...]
 
 
 class Symbolic:
@@ -130,7 +130,7 @@ class Symbolic:
 
     def _connective(self, connective: Connective, scope: Scope) -> Any:
         operands = [self.value(operand, scope) for operand in connective.operands]
-        return (z3.And if connective.word == "and" else z3.Or)(*operands)
+        return (conjunction if connective.word == "and" else disjunction)(operands)
 
     def _if_then_else(self, choice: IfThenElse, scope: Scope) -> Any:
         return if_then_else(
@@ -144,35 +144,15 @@ class Symbolic:
             [self.value(term, within) for term in pattern] for pattern in (claim.patterns if self.with_patterns else ())
         ]
         usable = [z3.MultiPattern(*terms) for terms in patterns if all(map(may_be_pattern, terms))]
-        return z3.ForAll(constants, self.value(claim.body, within), patterns=usable)
+        return z3.ForAll(constants, formula_of(self.value(claim.body, within)), patterns=usable)
 
     def goal(self, claim: Expression, scope: Scope) -> Goal:
         """Return a claim as a goal."""
         if not isinstance(claim, ForAll):
             return Goal(self.value(claim, scope), ())
         constants = tuple(self.constant(variable) for variable in claim.variables)
-        return Goal(self.value(claim.body, scope.with_bindings(claim.variables, constants)), constants)
-
-
-TRANSLATIONS: Mapping[type[Expression], Callable[[Symbolic, Any, Scope], Any]] = {
-    Variable: lambda _, variable, scope: scope.bindings[variable.name],
-    Constant: lambda _, constant, scope: (
-        z3.BoolVal(constant.value) if isinstance(constant.value, bool) else z3.IntVal(constant.value)
-    ),
-    Apply: Symbolic._apply,
-    Call: Symbolic._call,
-    Sum: lambda self, total, scope: self.value(total.left, scope) + self.value(total.right, scope),
-    IfThenElse: Symbolic._if_then_else,
-    Comparison: lambda self, comparison, scope: COMPARISONS[comparison.relation](
-        self.value(comparison.left, scope), self.value(comparison.right, scope)
-    ),
-    Not: lambda self, negation, scope: z3.Not(self.value(negation.operand, scope)),
-    Connective: Symbolic._connective,
-    Implies: lambda self, implication, scope: z3.Implies(
-        self.value(implication.premise, scope), self.value(implication.conclusion, scope)
-    ),
-    ForAll: Symbolic._for_all,
-}
+        formula = self.value(claim.body, scope.with_bindings(claim.variables, constants))
+        return Goal(formula, tuple(zip(claim.variables, constants, strict=True)))
 
 
 def may_be_pattern(term: Any) -> bool:
@@ -185,26 +165,83 @@ def may_be_pattern(term: Any) -> bool:
     return all(may_be_pattern(child) or z3.is_const(child) for child in term.children())
 
 
+def formula_of(value: Any) -> Any:
+    """Return a truth value of Python as a formula of Z3; formulas stay as they are."""
+    return z3.BoolVal(value) if isinstance(value, bool) else value
+
+
+# Operations that leave out what is plainly true or false. Numbers and truth values of Python are plain.
+
+
+def is_plainly(value: bool, formula: Any) -> bool:
+    """Tell whether a formula is plainly true, or plainly false."""
+    return formula is value or bool((z3.is_true if value else z3.is_false)(formula))
+
+
 def equal(left: Any, right: Any) -> Any:
     """Return an equation; of a term with itself, true."""
-    return z3.BoolVal(True) if left.eq(right) else left == right
+    if z3.is_expr(left) and z3.is_expr(right) and left.eq(right):
+        return True
+    return left == right
 
 
-def conjunction(formulas: Sequence[Any]) -> Any:
-    """Return the conjunction, without what is plainly true."""
-    kept = [formula for formula in formulas if not z3.is_true(formula)]
-    return z3.BoolVal(True) if not kept else kept[0] if len(kept) == 1 else z3.And(*kept)
+def conjunction(formulas: Iterable[Any]) -> Any:
+    """Return the conjunction."""
+    kept = [formula for formula in formulas if not is_plainly(True, formula)]
+    if any(is_plainly(False, formula) for formula in kept):
+        return False
+    return True if not kept else kept[0] if len(kept) == 1 else z3.And(*kept)
+
+
+def disjunction(formulas: Iterable[Any]) -> Any:
+    """Return the disjunction."""
+    kept = [formula for formula in formulas if not is_plainly(False, formula)]
+    if any(is_plainly(True, formula) for formula in kept):
+        return True
+    return False if not kept else kept[0] if len(kept) == 1 else z3.Or(*kept)
+
+
+def negation(formula: Any) -> Any:
+    """Return the negation."""
+    return not formula if isinstance(formula, bool) else z3.Not(formula)
+
+
+def implication(premise: Any, conclusion: Any) -> Any:
+    """Return the implication."""
+    if is_plainly(True, premise):
+        return conclusion
+    if is_plainly(False, premise) or is_plainly(True, conclusion):
+        return True
+    return z3.Implies(premise, conclusion)
 
 
 def if_then_else(condition: Any, then: Any, otherwise: Any) -> Any:
     """Return a choice; if it is plain, what is chosen."""
-    if z3.is_true(condition):
+    if is_plainly(True, condition):
         return then
-    return otherwise if z3.is_false(condition) else z3.If(condition, then, otherwise)
+    return otherwise if is_plainly(False, condition) else z3.If(condition, then, otherwise)
 
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": equal,
     "<=": lambda left, right: left <= right,
     "<": lambda left, right: left < right,
+}
+
+TRANSLATIONS: Mapping[type[Expression], Callable[[Symbolic, Any, Scope], Any]] = {
+    Variable: lambda _, variable, scope: scope.bindings[variable.name],
+    Constant: lambda _, constant, scope: constant.value,
+    Apply: Symbolic._apply,
+    Call: Symbolic._call,
+    Sum: lambda self, total, scope: self.value(total.left, scope) + self.value(total.right, scope),
+    IfThenElse: Symbolic._if_then_else,
+    Comparison: lambda self, comparison, scope: COMPARISONS[comparison.relation](
+        self.value(comparison.left, scope), self.value(comparison.right, scope)
+    ),
+    Not: lambda self, formula, scope: negation(self.value(formula.operand, scope)),
+    Connective: Symbolic._connective,
+    Implies: lambda self, formula, scope: implication(
+        self.value(formula.premise, scope), self.value(formula.conclusion, scope)
+    ),
+    ForAll: Symbolic._for_all,
 }

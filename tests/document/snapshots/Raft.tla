@@ -86,10 +86,10 @@ VARIABLES
     acknowledged,           \* The most it acknowledged in the term.
     committed,              \* The term's leader has committed up to i.
     committers,             \* The quorum that had acknowledged it then.
-    commit_term,            \* Its commit index rests on what the leader of this...
-    commit_point,           \* ...term committed up to here.
-    append_commit_term,     \* The same for a message's...
-    append_commit_point     \* ...commit index.
+    commit_term,            \* The term whose leader committed what it calls so.
+    commit_point,           \* Up to where that leader had committed.
+    append_commit_term,     \* The term whose leader committed...
+    append_commit_point     \* ...what the message calls committed, up to where.
 
 persistent == <<current_term, voted, voted_for, last_index, log>>
 volatile == <<candidate, leader, commit_index, votes_granted, match_index>>
@@ -434,7 +434,7 @@ Spec == Init /\ [][Next]_vars
 \* Every quorum is one.
 VotersAreAQuorum == \A t \in Term : voters[t] \in Quorum
 
-\* The same.
+\* So are these.
 CommittersAreAQuorum == \A t \in Term, i \in Index : committers[t][i] \in Quorum
 
 \* Safety. What users rely on: true in every state that can be reached.
