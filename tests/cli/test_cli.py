@@ -33,12 +33,47 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"], capsys) == (0, f"raftproof {__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", [[], ["check"], ["simulate"], ["mutants"], ["failures"], ["prove"], ["replay"]])
+@pytest.mark.parametrize(
+    "command", [[], ["check"], ["simulate"], ["mutants"], ["failures"], ["prove"], ["replay"], ["spec"]]
+)
 def test_help_tells_what_a_command_does(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run([*command, "--help"], capsys)
     assert (code, err) == (0, "")
     assert "Usage: raftproof" in out
     assert len(out.splitlines()) > 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there"),
+    [
+        ([], "∀ p: member[p, q] ⇒ votes_granted[n, p]"),
+        (["--format", "markdown"], "### BecomeLeader"),
+        (["--format", "tla"], "MODULE Raft ---"),
+        (["--format", "tla-config"], "SPECIFICATION Spec"),
+    ],
+)
+def test_spec(arguments: list[str], there: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(["spec", *arguments], capsys)
+    assert (code, err) == (0, "")
+    assert there in out
+    path = tmp_path / "new" / "Raft.txt"
+    assert run(["spec", *arguments, "--output", str(path)], capsys) == (0, "", "")
+    assert path.read_text(encoding="utf-8") == out
+
+
+def test_a_module_has_the_name_of_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "Mine.tla"
+    assert run(["spec", "--format", "tla", "--output", str(path)], capsys)[0] == 0
+    assert "MODULE Mine ---" in path.read_text(encoding="utf-8")
+    code, _, err = run(["spec", "--format", "tla", "--output", str(tmp_path / "not-mine.tla")], capsys)
+    assert (code, err) == (2, "raftproof: 'not-mine' is no name of a TLA+ module: it takes letters, digits and _\n")
+
+
+def test_spec_says_what_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(["spec", "--output", str(tmp_path)], capsys)
+    assert code == 2
+    assert err.startswith("raftproof: cannot write")
+    assert run(["spec", "--format", "pdf"], capsys)[0] == 2
 
 
 def test_holds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ ALLOWED = {
     "raftcheck.raft": {"raftspec", "raftimpl", "raftcheck.model", "raftcheck.explore", "raftcheck.report",
                        "raftcheck.raft"},
     "raftcheck.prove": {"raftspec", "raftcheck.model", "raftcheck.prove", "raftcheck.version"},
-    "raftcheck.document": {"raftspec", "raftcheck.document"},
+    "raftcheck.document": {"raftspec", "raftcheck.model", "raftcheck.document"},
     "raftcheck.cli": {"raftcheck"},
     "raftcheck": {"raftcheck.model", "raftcheck.explore", "raftcheck.version"},
 }  # fmt: skip

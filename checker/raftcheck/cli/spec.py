@@ -9,9 +9,6 @@ import typer
 
 from raftcheck.cli.output import write_file
 from raftcheck.document import specification_markdown, specification_text, tla_config, tla_module
-from raftcheck.model import ModelError
-from raftspec.logic import Specification, SpecificationError
-from raftspec.proof import RAFT
 
 
 class Format(Enum):
@@ -23,12 +20,13 @@ class Format(Enum):
     TLA_CONFIG = "tla-config"
 
 
-WRITERS: dict[Format, Callable[[Specification, str], str]] = {
-    Format.TEXT: lambda specification, _: specification_text(specification),
-    Format.MARKDOWN: lambda specification, _: specification_markdown(specification),
-    Format.TLA: tla_module,
-    Format.TLA_CONFIG: lambda specification, name: tla_config(specification, name=name),
+WRITERS: dict[Format, Callable[[str], str]] = {
+    Format.TEXT: lambda _: specification_text(),
+    Format.MARKDOWN: lambda _: specification_markdown(),
+    Format.TLA: lambda name: tla_module(name=name),
+    Format.TLA_CONFIG: lambda name: tla_config(name=name),
 }
+"""Each is given the name of the module."""
 
 
 def spec(
@@ -59,10 +57,7 @@ def spec(
       raftproof spec --format tla-config --output Raft.cfg
       java -cp tla2tools.jar tlc2.TLC -config Raft.cfg Raft.tla
     """
-    try:
-        text = WRITERS[form](RAFT, output.stem if output else "Raft")
-    except SpecificationError as error:
-        raise ModelError(str(error)) from error
+    text = WRITERS[form](output.stem if output else "Raft")
     if output:
         write_file(output, text)
     else:

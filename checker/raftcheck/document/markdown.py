@@ -23,6 +23,7 @@ from raftcheck.document.contents import (
 from raftcheck.document.notation import Notation, Signs
 from raftcheck.document.text import TEXT, formula_text
 from raftspec.logic import Action, Apply, Call, Claim, Definition, Expression, Specification
+from raftspec.proof import RAFT
 
 WIDTH = 76
 
@@ -87,7 +88,7 @@ def block(expression: Expression, indent: str = "") -> list[str]:
     return [f"{indent}{line}" for line in ["```math", *lines, "```"]]
 
 
-def specification_markdown(specification: Specification) -> str:
+def specification_markdown(specification: Specification = RAFT) -> str:
     """Return the whole specification as Markdown."""
     lines = ["# The specification of Raft", "", *spaced(introduction()), "", GENERATED]
     lines += ["", "## How to read it", "", *spaced([*HOW_TO_READ, SIGNS_IN_WORDS]), "", *names(specification)]

@@ -19,6 +19,7 @@ from raftcheck.document.contents import (
 )
 from raftcheck.document.notation import Notation, Signs
 from raftspec.logic import Action, Apply, Call, Claim, Definition, Expression, Specification
+from raftspec.proof import RAFT
 
 WIDTH = 110
 
@@ -42,7 +43,7 @@ def formula_text(expression: Expression) -> str:
     return TEXT.one_line(expression)
 
 
-def specification_text(specification: Specification) -> str:
+def specification_text(specification: Specification = RAFT) -> str:
     """Return the whole specification as plain text."""
     lines = [*title("The specification of Raft", "="), *prose(introduction())]
     lines += [*title("How to read it"), *prose([*HOW_TO_READ, SIGNS_IN_WORDS]), "", *names(specification)]

@@ -18,6 +18,7 @@ from raftcheck.document.contents import (
 )
 from raftcheck.document.notation import Row, indented
 from raftcheck.document.tla_notation import CONSTANTS, SIGNS, WIDTH, TlaNotation, sort_text
+from raftcheck.model import ModelError
 from raftspec.logic import (
     BOOLEAN,
     Action,
@@ -28,9 +29,9 @@ from raftspec.logic import (
     Kind,
     Sort,
     Specification,
-    SpecificationError,
     Variable,
 )
+from raftspec.proof import RAFT
 from raftspec.quorum import majority
 
 INDENT = "    "
@@ -71,12 +72,12 @@ class TlcModel:
         return {"Term": self.terms, "Index": self.indexes}.get(sort, 1)
 
 
-def tla_module(specification: Specification, name: str = "Raft") -> str:
+def tla_module(specification: Specification = RAFT, name: str = "Raft") -> str:
     """Return the specification as a TLA+ module of that name, which its file must have too."""
     return Module(specification, name).text()
 
 
-def tla_config(specification: Specification, model: TlcModel | None = None, name: str = "Raft") -> str:
+def tla_config(specification: Specification = RAFT, model: TlcModel | None = None, name: str = "Raft") -> str:
     """Return a configuration with which TLC checks the module in a small model, a cluster of two servers by default."""
     return Module(specification, name).config(model or TlcModel())
 
@@ -86,7 +87,7 @@ class Module:
 
     def __init__(self, specification: Specification, name: str) -> None:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-            raise SpecificationError(f"{name!r} is no name of a TLA+ module: it takes letters, digits and _")
+            raise ModelError(f"{name!r} is no name of a TLA+ module: it takes letters, digits and _")
         self.specification, self.name = specification, name
         self.notation = TlaNotation(specification)
         self.groups = [group for group in groups(specification) if group.name != "constants"]
@@ -359,7 +360,7 @@ def call(name: str, parameters: Sequence[Variable]) -> str:
 
 def conjunction(name: str, operators: Iterable[str]) -> list[str]:
     """Return the definition of a conjunction of operators."""
-    return [f"{name} ==", *(f"{INDENT}/\\ {operator}" for operator in operators)]
+    return [f"{name} ==", *([f"{INDENT}/\\ {operator}" for operator in operators] or [f"{INDENT}TRUE"])]
 
 
 def about(claim: Claim) -> str:

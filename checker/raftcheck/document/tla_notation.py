@@ -132,15 +132,16 @@ class TlaNotation(Notation):
     def _rebuilt(self, action: Action, assignment: Assignment) -> list[Row]:
         """Return an assignment as a function given by what it is everywhere."""
         function, free = assignment.function, {v.name for v in everywhere(action, assignment.arguments)}
-        variables, here = [], [assignment.where]
+        variables, here = list[Variable](), [] if assignment.where is TRUE else [assignment.where]
         for position, (argument, sort) in enumerate(zip(assignment.arguments, function.arguments, strict=True), 1):
-            is_free = isinstance(argument, Variable) and argument.name in free
-            variables.append(argument if is_free else Variable(f"x{position}", sort))
-            if not is_free:
+            if isinstance(argument, Variable) and argument.name in free:
+                variables.append(argument)
+            else:
+                variables.append(Variable(f"x{position}", sort))
                 here.insert(0, variables[-1] == argument)
         kept = Apply(function, tuple(variables))
-        value = IfThenElse(all_of(*here), assignment.value, kept)
-        open_ = "".join(f"[{self.bound([v])} |-> " for v in variables if isinstance(v, Variable))
+        value = IfThenElse(all_of(*here), assignment.value, kept) if here else assignment.value
+        open_ = "".join(f"[{self.bound([variable])} |-> " for variable in variables)
         return self._enclosed(f"{function.name}' = {open_}", value, "]" * len(variables))
 
     def _enclosed(self, open_: str, value: Expression, close: str) -> list[Row]:
