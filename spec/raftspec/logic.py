@@ -4,9 +4,9 @@ A formula is built once and then interpreted: evaluated on finite states (`rafts
 printed. Python's operators build formulas: `a == b`, `a <= b`, `a + 1`, `~a`. They have no truth value, so Python's
 `and`, `or`, `not` and chains like `a < b < c` are errors: write `all_of`, `any_of`, `~`.
 
-Functions from arguments to values hold everything: what TLA+ writes as log[n][i] is `log[n, i]` here. The functions of
-kind REAL and MESSAGE are the state of the system; GHOST functions only remember, for the proof; CONSTANT ones never
-change. An action says under which guard it may happen, and what the changed functions become.
+Functions from arguments to values hold everything: what TLA+ writes as log[n][i] is `log[n, i]` here. Functions of the
+kinds PERSISTENT, VOLATILE and MESSAGE are the state of the system; GHOST functions only remember, for the proof;
+CONSTANT ones never change. An action says under which guards it may happen, and what the changed functions become.
 """
 
 import enum
@@ -108,8 +108,10 @@ TRUE, FALSE = Constant(True), Constant(False)
 class Kind(enum.Enum):
     """What a function is for."""
 
-    REAL = "real"
-    """Part of a server's state: the first argument is the server."""
+    PERSISTENT = "persistent"
+    """Part of a server's state that a crash spares: the first argument is the server."""
+    VOLATILE = "volatile"
+    """Part of a server's state that a crash takes: the first argument is the server."""
     MESSAGE = "message"
     """What was ever sent. Messages are never taken away: that they get lost means that nobody acts on them."""
     GHOST = "ghost"
@@ -131,6 +133,11 @@ class Function:
 
     def __getitem__(self, arguments: "Arguments") -> "Apply":
         return Apply(self, lifted_arguments(arguments))
+
+    @property
+    def is_of_server(self) -> bool:
+        """Whether it is part of the state of a server, which is its first argument."""
+        return self.kind in (Kind.PERSISTENT, Kind.VOLATILE)
 
     @property
     def after(self) -> "After":

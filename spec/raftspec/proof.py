@@ -1,11 +1,9 @@
 """Why Raft is safe: the invariants from which its safety follows.
 
-The argument is an induction. `INVARIANTS` are true at first and preserved by every action, and what `raftspec.safety`
-promises follows from them. Its heart is what it means that an entry is *choosable* by a quorum: every member has
+The argument is an induction. The invariants are true at first and preserved by every action, and what Raft promises
+follows from them. Its heart is what it means that an entry is *choosable* by a quorum: every member has
 acknowledged it, or might still do so, because it has not moved on to a later term. What is choosable, later leaders
 must have. What a quorum has acknowledged stays choosable by it for ever; so it stays in the log of every later leader.
-
-Patterns beside a formula help a solver and do not change its meaning.
 """
 
 from collections.abc import Iterable
@@ -223,7 +221,7 @@ LOGS = (
     ),
     invariant(
         "Leaders' Entries Come From Leaders",
-        "The same is true of the entries of leaders' logs.",
+        "An entry of a leader's log comes from the leader of the entry's own term.",
         [t, i],
         implies(
             all_of(i >= 1, i <= leader_last[t]),
@@ -410,7 +408,7 @@ COMMITMENT = (
     ),
     invariant(
         "Messages' Commit Index Rests on a Commit",
-        "The same is true of the commit index in AppendEntries.",
+        "What AppendEntries calls committed was committed by a leader of no later term.",
         [m],
         implies(
             all_of(append_sent[m], append_commit[m] >= 1),
@@ -425,6 +423,7 @@ COMMITMENT = (
 )
 
 INVARIANTS = NUMBERS + VOTES + LOGS + COMMITMENT
+"""The inductive invariant. The patterns beside its formulas help a solver, and do not change their meaning."""
 
 # Steps on the way of a proof, where a solver needs to be shown the way
 
@@ -454,7 +453,7 @@ LEMMAS = {
                 ),
                 [log[n, j]],
             ),
-            "So it is before k.",
+            "Before k, too, the log is the leader's.",
         ),
         Claim(
             "new log",
@@ -497,7 +496,7 @@ LEMMAS = {
                     commit_index[n] <= last_index.after[n], log.after[n, commit_index[n]] == log[n, commit_index[n]]
                 ),
             ),
-            "So does what is at the commit index.",
+            "What is at the commit index stays.",
         ),
         Claim(
             "message's commit term",

@@ -1,9 +1,8 @@
 """Abstract Raft: what a cluster of any size may do, in thirteen actions (Raft paper, section 5 and Figure 2).
 
 This is the whole protocol, for any number of servers, terms and entries: elections, replication with truncation,
-commitment, crashes and restarts, on a network that loses, repeats and reorders messages. What it promises is told in
-`raftspec.safety`, and why it keeps that in `raftspec.proof`. Index 0 means "before the first entry", term 0 "before any
-election".
+commitment, crashes and restarts, on a network that loses, repeats and reorders messages. Index 0 means "before the
+first entry", term 0 "before any election".
 
 Where the paper says how to be quick, and safety does not depend on it, the specification leaves the choice open: when
 a server times out, which entries a leader sends when, how it finds out where a follower's log departs from its own
@@ -50,18 +49,30 @@ common = Function("common", (QUORUM, QUORUM), SERVER, Kind.CONSTANT, "A server t
 is_quorum = Function("is_quorum", (QUORUM,), BOOLEAN, Kind.CONSTANT, "True of every quorum; a mark for patterns only.")
 term_of = Function("term_of", (ENTRY,), TERM, Kind.CONSTANT, "The term in which a leader received the entry.")
 
-# What each server knows (Figure 2, State). A crash spares the persistent part.
+# What each server knows (Figure 2, State)
 
-current_term = Function("current_term", (SERVER,), TERM, Kind.REAL, "The latest term it has seen; persistent.", 0)
-voted = Function("voted", (SERVER,), BOOLEAN, Kind.REAL, "It has voted in its term; persistent.", False)
-voted_for = Function("voted_for", (SERVER,), SERVER, Kind.REAL, "For whom, if it has voted; persistent.")
-last_index = Function("last_index", (SERVER,), INDEX, Kind.REAL, "The index of its last entry; persistent.", 0)
-log = Function("log", (SERVER, INDEX), ENTRY, Kind.REAL, "Its entry at an index up to last_index; persistent.")
-candidate = Function("candidate", (SERVER,), BOOLEAN, Kind.REAL, "It is a candidate in its term.", False)
-leader = Function("leader", (SERVER,), BOOLEAN, Kind.REAL, "It leads its term; else it is a follower.", False)
-commit_index = Function("commit_index", (SERVER,), INDEX, Kind.REAL, "It knows entries up to here as committed.", 0)
-votes_granted = Function("votes_granted", (SERVER, SERVER), BOOLEAN, Kind.REAL, "A candidate has p's vote.", False)
-match_index = Function("match_index", (SERVER, SERVER), INDEX, Kind.REAL, "A leader knows p's log to match so far.", 0)
+current_term = Function("current_term", (SERVER,), TERM, Kind.PERSISTENT, "The latest term that server n has seen.", 0)
+voted = Function("voted", (SERVER,), BOOLEAN, Kind.PERSISTENT, "It has voted in its term.", False)
+voted_for = Function("voted_for", (SERVER,), SERVER, Kind.PERSISTENT, "For whom, if it has voted.")
+last_index = Function("last_index", (SERVER,), INDEX, Kind.PERSISTENT, "The index of the last entry in its log.", 0)
+log = Function("log", (SERVER, INDEX), ENTRY, Kind.PERSISTENT, "Its entry at index i, from 1 to last_index.")
+candidate = Function("candidate", (SERVER,), BOOLEAN, Kind.VOLATILE, "It is a candidate in its term.", False)
+leader = Function(
+    "leader", (SERVER,), BOOLEAN, Kind.VOLATILE,
+    "It leads its term. A server that is neither is a follower.", False,
+)  # fmt: skip
+commit_index = Function(
+    "commit_index", (SERVER,), INDEX, Kind.VOLATILE,
+    "It knows the entries up to here as committed.", 0,
+)  # fmt: skip
+votes_granted = Function(
+    "votes_granted", (SERVER, SERVER), BOOLEAN, Kind.VOLATILE,
+    "As a candidate it has the vote of server p.", False,
+)  # fmt: skip
+match_index = Function(
+    "match_index", (SERVER, SERVER), INDEX, Kind.VOLATILE,
+    "As a leader it knows that the log of p matches its own up to here.", 0,
+)  # fmt: skip
 
 # What was ever sent. A message may be handled any number of times, in any order, or never.
 
@@ -73,11 +84,26 @@ vote = Function("vote", (SERVER, TERM, SERVER), BOOLEAN, Kind.MESSAGE, "Server v
 append_sent = Function("append_sent", (MESSAGE,), BOOLEAN, Kind.MESSAGE, "AppendEntries m was sent.", False)
 append_term = Function("append_term", (MESSAGE,), TERM, Kind.MESSAGE, "Its term.")
 append_leader = Function("append_leader", (MESSAGE,), SERVER, Kind.MESSAGE, "The leader that sent it.")
-append_prev = Function("append_prev", (MESSAGE,), INDEX, Kind.MESSAGE, "prevLogIndex: its entries follow on this one.")
-append_prev_term = Function("append_prev_term", (MESSAGE,), TERM, Kind.MESSAGE, "prevLogTerm: that one's term.")
-append_last = Function("append_last", (MESSAGE,), INDEX, Kind.MESSAGE, "The index of its last entry.")
-append_entry = Function("append_entry", (MESSAGE, INDEX), ENTRY, Kind.MESSAGE, "Its entry at an index in between.")
-append_commit = Function("append_commit", (MESSAGE,), INDEX, Kind.MESSAGE, "leaderCommit.")
+append_prev = Function(
+    "append_prev", (MESSAGE,), INDEX, Kind.MESSAGE,
+    "prevLogIndex: its entries follow on the one there.",
+)  # fmt: skip
+append_prev_term = Function(
+    "append_prev_term", (MESSAGE,), TERM, Kind.MESSAGE,
+    "prevLogTerm: the term of the entry there.",
+)  # fmt: skip
+append_last = Function(
+    "append_last", (MESSAGE,), INDEX, Kind.MESSAGE,
+    "The index of its last entry; without entries, prevLogIndex.",
+)  # fmt: skip
+append_entry = Function(
+    "append_entry", (MESSAGE, INDEX), ENTRY, Kind.MESSAGE,
+    "Its entry for index i, after prevLogIndex up to the last.",
+)  # fmt: skip
+append_commit = Function(
+    "append_commit", (MESSAGE,), INDEX, Kind.MESSAGE,
+    "leaderCommit: it calls the entries up to here committed.",
+)  # fmt: skip
 acknowledgement = Function(
     "acknowledgement", (SERVER, TERM, INDEX), BOOLEAN, Kind.MESSAGE,
     "Server p has answered the leader of term t that its log matches up to index i.", False,
@@ -85,20 +111,42 @@ acknowledgement = Function(
 
 # What only the proof remembers
 
-elected = Function("elected", (TERM,), BOOLEAN, Kind.GHOST, "An election was won in the term.", False)
-leader_of = Function("leader_of", (TERM,), SERVER, Kind.GHOST, "By whom.")
-voters = Function("voters", (TERM,), QUORUM, Kind.GHOST, "With the votes of this quorum.")
-leader_last = Function("leader_last", (TERM,), INDEX, Kind.GHOST, "Where the log of the term's leader ended.", 0)
-leader_log = Function("leader_log", (TERM, INDEX), ENTRY, Kind.GHOST, "What the log of the term's leader had.")
-acknowledged = Function("acknowledged", (SERVER, TERM), INDEX, Kind.GHOST, "The most it acknowledged in the term.", 0)
-committed = Function("committed", (TERM, INDEX), BOOLEAN, Kind.GHOST, "The term's leader has committed up to i.", False)
-committers = Function("committers", (TERM, INDEX), QUORUM, Kind.GHOST, "The quorum that had acknowledged it then.")
-commit_term = Function("commit_term", (SERVER,), TERM, Kind.GHOST, "The term whose leader committed what it calls so.")
-commit_point = Function("commit_point", (SERVER,), INDEX, Kind.GHOST, "Up to where that leader had committed.")
-append_commit_term = Function("append_commit_term", (MESSAGE,), TERM, Kind.GHOST, "The term whose leader committed...")
+elected = Function("elected", (TERM,), BOOLEAN, Kind.GHOST, "An election was won in term t.", False)
+leader_of = Function("leader_of", (TERM,), SERVER, Kind.GHOST, "Who won the election of term t.")
+voters = Function("voters", (TERM,), QUORUM, Kind.GHOST, "The quorum that elected the leader of term t.")
+leader_last = Function(
+    "leader_last", (TERM,), INDEX, Kind.GHOST,
+    "Where the log of the leader of term t ended when it last led.", 0,
+)  # fmt: skip
+leader_log = Function("leader_log", (TERM, INDEX), ENTRY, Kind.GHOST, "The entry at index i of that log.")
+acknowledged = Function(
+    "acknowledged", (SERVER, TERM), INDEX, Kind.GHOST,
+    "The greatest index that server n has acknowledged to the leader of term t.", 0,
+)  # fmt: skip
+committed = Function(
+    "committed", (TERM, INDEX), BOOLEAN, Kind.GHOST,
+    "The leader of term t has advanced its commit index to i.", False,
+)  # fmt: skip
+committers = Function(
+    "committers", (TERM, INDEX), QUORUM, Kind.GHOST,
+    "The quorum that had acknowledged index i to it then.",
+)  # fmt: skip
+commit_term = Function(
+    "commit_term", (SERVER,), TERM, Kind.GHOST,
+    "The term whose leader committed what server n knows as committed.",
+)  # fmt: skip
+commit_point = Function(
+    "commit_point", (SERVER,), INDEX, Kind.GHOST,
+    "Up to where the leader of that term had committed.",
+)  # fmt: skip
+append_commit_term = Function(
+    "append_commit_term", (MESSAGE,), TERM, Kind.GHOST,
+    "The term whose leader committed what message m calls committed.",
+)  # fmt: skip
 append_commit_point = Function(
-    "append_commit_point", (MESSAGE,), INDEX, Kind.GHOST, "...what the message calls committed, up to where."
-)
+    "append_commit_point", (MESSAGE,), INDEX, Kind.GHOST,
+    "Up to where the leader of that term had committed.",
+)  # fmt: skip
 
 # Definitions
 
@@ -259,9 +307,9 @@ new_commit = Definition(
 )
 HANDLE_APPEND_ENTRIES = Action(
     "HandleAppendEntries",
-    "A follower that has the entry before the new ones appends what it lacks, after deleting what conflicts with it.",
-    "section 5.3; Figure 2, AppendEntries. k is the first index at which the log lacks or contradicts the message; if "
-    "there is none, the one after its last entry",
+    "A follower that has the entry before the new ones appends what it lacks, after deleting what conflicts with it; "
+    "k is the first index at which its log lacks or contradicts the message; if there is none, the one after the last.",
+    "section 5.3; Figure 2, AppendEntries",
     (n, m, k),
     guard={
         "AppendEntries was sent": append_sent[m],
@@ -372,7 +420,15 @@ AXIOMS = (
         "Any two quorums share a server.",
         "section 5.2; proved of majorities for every cluster size by the quorum theorems",
     ),
-    Claim("Voters Are a Quorum", for_all([t], is_quorum[voters[t]], [elected[t]]), "Every quorum is one."),
-    Claim("Committers Are a Quorum", for_all([t, i], is_quorum[committers[t, i]], [committed[t, i]]), "So are these."),
+    Claim(
+        "Voters Are a Quorum",
+        for_all([t], is_quorum[voters[t]], [elected[t]]),
+        "Every quorum that elected a leader is one.",
+    ),
+    Claim(
+        "Committers Are a Quorum",
+        for_all([t, i], is_quorum[committers[t, i]], [committed[t, i]]),
+        "Every quorum that committed an entry is one.",
+    ),
 )
 """What is assumed. Only the first says something; the others tell a solver which quorums to look at."""

@@ -146,7 +146,7 @@ def test_a_module_needs_a_name_of_tla(name: str) -> None:
 
 # Assignments that Raft does not have
 
-grid = Function("grid", (SERVER, INDEX), INDEX, Kind.REAL, "A number for each server and index.", 0)
+grid = Function("grid", (SERVER, INDEX), INDEX, Kind.VOLATILE, "A number for each server and index.", 0)
 mark = Function("mark", (SERVER,), BOOLEAN, Kind.MESSAGE, "A mark.", False)
 ASSIGNMENTS = [
     (grid[n, i].becomes(1), "grid' = [grid EXCEPT ![n] = [i \\in Index |-> 1]]", "grid[n, i] := 1, for all i"),

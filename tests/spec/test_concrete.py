@@ -45,9 +45,9 @@ from raftspec.raft import current_term, last_index, log, n
 SERVER, NUMBER_OF = Sort("Server"), Sort("Number of", is_number=True)
 SORTS = (SERVER, NUMBER_OF, BOOLEAN)
 
-number = Function("number", (SERVER,), NUMBER_OF, Kind.REAL, "A number.", 0)
-friend = Function("friend", (SERVER,), SERVER, Kind.REAL, "Another server.")
-near = Function("near", (SERVER, SERVER), BOOLEAN, Kind.REAL, "A relation.", False)
+number = Function("number", (SERVER,), NUMBER_OF, Kind.VOLATILE, "A number.", 0)
+friend = Function("friend", (SERVER,), SERVER, Kind.VOLATILE, "Another server.")
+near = Function("near", (SERVER, SERVER), BOOLEAN, Kind.VOLATILE, "A relation.", False)
 mark = Function("mark", (NUMBER_OF,), BOOLEAN, Kind.GHOST, "A set of numbers.", False)
 fixed = Function("fixed", (SERVER, NUMBER_OF), BOOLEAN, Kind.CONSTANT, "It never changes.")
 STATE = (number, friend, near, mark)

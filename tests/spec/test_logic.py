@@ -34,9 +34,9 @@ SERVER, COLOUR = Sort("Server"), Sort("Colour")
 INDEX, TERM = Sort("Index", is_number=True), Sort("Term", is_number=True)
 n, colour = Variable("n", SERVER), Variable("colour", COLOUR)
 i, t = Variable("i", INDEX), Variable("t", TERM)
-light = Function("light", (SERVER,), COLOUR, Kind.REAL, "Its colour.")
-length = Function("length", (SERVER,), INDEX, Kind.REAL, "A length.", 0)
-lit = Function("lit", (SERVER, COLOUR), BOOLEAN, Kind.REAL, "It shines so.", False)
+light = Function("light", (SERVER,), COLOUR, Kind.VOLATILE, "Its colour.")
+length = Function("length", (SERVER,), INDEX, Kind.VOLATILE, "A length.", 0)
+lit = Function("lit", (SERVER, COLOUR), BOOLEAN, Kind.VOLATILE, "It shines so.", False)
 bright = Definition("bright", (n,), lit[n, light[n]], "It shines in its colour.")
 
 ILL_FORMED: list[tuple[Callable[[], object], str]] = [

@@ -56,7 +56,7 @@ from raftspec.raft import (
     voted,
 )
 
-REAL_OR_MESSAGE = (Kind.REAL, Kind.MESSAGE)
+REAL_OR_MESSAGE = (Kind.PERSISTENT, Kind.VOLATILE, Kind.MESSAGE)
 
 
 def read_by_the_state(action: Action) -> Iterator[Expression]:
@@ -134,10 +134,10 @@ def not_local(action: Action) -> set[str]:
     own = {parameter.name: parameter for parameter in action.parameters}
     for expression in read_by_the_state(action):
         for apply in applications(expression, own):
-            if apply.function.kind is Kind.REAL and not is_variable(apply.operands[0], server):
+            if apply.function.is_of_server and not is_variable(apply.operands[0], server):
                 found.add(f"reads {apply.function.name}")
     for assignment in action.update:
-        if assignment.function.kind is Kind.REAL and not is_variable(assignment.arguments[0], server):
+        if assignment.function.is_of_server and not is_variable(assignment.arguments[0], server):
             found.add(f"changes {assignment.function.name}")
     return found
 

@@ -72,8 +72,8 @@ def paragraphs(docstring: str | None) -> list[str]:
 
 def groups(specification: Specification) -> list[Group]:
     """Return the functions of the specification by what they are for, empty groups left out."""
-    persistent = tuple(f for f in specification.functions if f.kind is Kind.REAL and "persistent" in f.meaning)
-    volatile = tuple(f for f in specification.functions if f.kind is Kind.REAL and f not in persistent)
+    persistent = tuple(f for f in specification.functions if f.kind is Kind.PERSISTENT)
+    volatile = tuple(f for f in specification.functions if f.kind is Kind.VOLATILE)
     found = [
         Group("What never changes", "constants", "The same in all states.", of_kind(specification, Kind.CONSTANT)),
         Group("What each server keeps", "persistent", "On disk: a crash spares it.", persistent),

@@ -304,7 +304,7 @@ class Module:
         yield from comment("For TLC: beyond these bounds no state is explored.")
         yield "WithinBounds =="
         for function in self.specification.functions:
-            if function.kind is Kind.REAL and function.result.is_number:
+            if function.is_of_server and function.result.is_number:
                 arguments = argument_names(self.specification, function)
                 value = self.notation.one_line(Apply(function, arguments))
                 yield f"{INDENT}/\\ \\A {self.notation.bound(arguments)} : {value} <= Max{function.result.name}"

@@ -4,9 +4,8 @@
 Abstract Raft: what a cluster of any size may do, in thirteen actions (Raft paper, section 5 and Figure 2).
 
 This is the whole protocol, for any number of servers, terms and entries: elections, replication with
-truncation, commitment, crashes and restarts, on a network that loses, repeats and reorders messages. What
-it promises is told in `raftspec.safety`, and why it keeps that in `raftspec.proof`. Index 0 means "before
-the first entry", term 0 "before any election".
+truncation, commitment, crashes and restarts, on a network that loses, repeats and reorders messages. Index
+0 means "before the first entry", term 0 "before any election".
 
 Where the paper says how to be quick, and safety does not depend on it, the specification leaves the choice
 open: when a server times out, which entries a leader sends when, how it finds out where a follower's log
@@ -15,13 +14,11 @@ snapshots and reads are not modelled.
 
 Why Raft is safe: the invariants from which its safety follows.
 
-The argument is an induction. `INVARIANTS` are true at first and preserved by every action, and what
-`raftspec.safety` promises follows from them. Its heart is what it means that an entry is *choosable* by a
-quorum: every member has acknowledged it, or might still do so, because it has not moved on to a later term.
-What is choosable, later leaders must have. What a quorum has acknowledged stays choosable by it for ever;
-so it stays in the log of every later leader.
-
-Patterns beside a formula help a solver and do not change its meaning.
+The argument is an induction. The invariants are true at first and preserved by every action, and what Raft
+promises follows from them. Its heart is what it means that an entry is *choosable* by a quorum: every
+member has acknowledged it, or might still do so, because it has not moved on to a later term. What is
+choosable, later leaders must have. What a quorum has acknowledged stays choosable by it for ever; so it
+stays in the log of every later leader.
 
 This module is generated from the specification of raftproof, as is its small model for TLC. Functions take
 one argument after the other; messages of which it only counts whether they were sent are members of a set.
@@ -52,17 +49,17 @@ ASSUME QuorumsIntersect == \A q, r \in Quorum : Common(q, r) \in q /\ Common(q, 
 
 VARIABLES
     \* What each server keeps. On disk: a crash spares it.
-    current_term,           \* The latest term it has seen; persistent.
-    voted,                  \* It has voted in its term; persistent.
-    voted_for,              \* For whom, if it has voted; persistent.
-    last_index,             \* The index of its last entry; persistent.
-    log,                    \* Its entry at an index up to last_index; persistent.
+    current_term,           \* The latest term that server n has seen.
+    voted,                  \* It has voted in its term.
+    voted_for,              \* For whom, if it has voted.
+    last_index,             \* The index of the last entry in its log.
+    log,                    \* Its entry at index i, from 1 to last_index.
     \* What each server knows while it runs. In memory: a crash takes it.
     candidate,              \* It is a candidate in its term.
-    leader,                 \* It leads its term; else it is a follower.
-    commit_index,           \* It knows entries up to here as committed.
-    votes_granted,          \* A candidate has p's vote.
-    match_index,            \* A leader knows p's log to match so far.
+    leader,                 \* It leads its term. A server that is neither is a follower.
+    commit_index,           \* It knows the entries up to here as committed.
+    votes_granted,          \* As a candidate it has the vote of server p.
+    match_index,            \* As a leader it knows that the log of p matches its own up to here.
     \* What was ever sent. Messages are never taken away: each may be handled any number of times, in any order,
     \* or never.
     request_vote,           \* Candidate c asks for votes in term t; its log ends at index i with an entry of term u.
@@ -70,26 +67,26 @@ VARIABLES
     append_sent,            \* AppendEntries m was sent.
     append_term,            \* Its term.
     append_leader,          \* The leader that sent it.
-    append_prev,            \* prevLogIndex: its entries follow on this one.
-    append_prev_term,       \* prevLogTerm: that one's term.
-    append_last,            \* The index of its last entry.
-    append_entry,           \* Its entry at an index in between.
-    append_commit,          \* leaderCommit.
+    append_prev,            \* prevLogIndex: its entries follow on the one there.
+    append_prev_term,       \* prevLogTerm: the term of the entry there.
+    append_last,            \* The index of its last entry; without entries, prevLogIndex.
+    append_entry,           \* Its entry for index i, after prevLogIndex up to the last.
+    append_commit,          \* leaderCommit: it calls the entries up to here committed.
     acknowledgement,        \* Server p has answered the leader of term t that its log matches up to index i.
     \* What only the proof remembers. Ghost variables: no guard and no change of the others depends on them, so
     \* no server has to know them.
-    elected,                \* An election was won in the term.
-    leader_of,              \* By whom.
-    voters,                 \* With the votes of this quorum.
-    leader_last,            \* Where the log of the term's leader ended.
-    leader_log,             \* What the log of the term's leader had.
-    acknowledged,           \* The most it acknowledged in the term.
-    committed,              \* The term's leader has committed up to i.
-    committers,             \* The quorum that had acknowledged it then.
-    commit_term,            \* The term whose leader committed what it calls so.
-    commit_point,           \* Up to where that leader had committed.
-    append_commit_term,     \* The term whose leader committed...
-    append_commit_point     \* ...what the message calls committed, up to where.
+    elected,                \* An election was won in term t.
+    leader_of,              \* Who won the election of term t.
+    voters,                 \* The quorum that elected the leader of term t.
+    leader_last,            \* Where the log of the leader of term t ended when it last led.
+    leader_log,             \* The entry at index i of that log.
+    acknowledged,           \* The greatest index that server n has acknowledged to the leader of term t.
+    committed,              \* The leader of term t has advanced its commit index to i.
+    committers,             \* The quorum that had acknowledged index i to it then.
+    commit_term,            \* The term whose leader committed what server n knows as committed.
+    commit_point,           \* Up to where the leader of that term had committed.
+    append_commit_term,     \* The term whose leader committed what message m calls committed.
+    append_commit_point     \* Up to where the leader of that term had committed.
 
 persistent == <<current_term, voted, voted_for, last_index, log>>
 volatile == <<candidate, leader, commit_index, votes_granted, match_index>>
@@ -192,7 +189,7 @@ Init ==
     /\ leader_last = [t \in Term |-> 0]
     /\ leader_log = [t \in Term |-> [i \in Index |-> FirstEntry]]
     /\ acknowledged = [n \in Server |-> [t \in Term |-> 0]]
-    /\ committed = [t \in Term |-> [i \in Index |-> FALSE]]
+    /\ committed = [t \in Term |-> [commit \in Index |-> FALSE]]
     /\ committers = [t \in Term |-> [i \in Index |-> FirstQuorum]]
     /\ commit_term = [n \in Server |-> 0]
     /\ commit_point = [n \in Server |-> 0]
@@ -309,7 +306,10 @@ AppendEntries(n, m, prev, last, commit) ==
     /\ append_prev' = [append_prev EXCEPT ![m] = prev]
     /\ append_prev_term' = [append_prev_term EXCEPT ![m] = term_at(n, prev)]
     /\ append_last' = [append_last EXCEPT ![m] = last]
-    /\ append_entry' = [append_entry EXCEPT ![m] = [i \in Index |-> log[n][i]]]
+    /\ append_entry' = [append_entry EXCEPT ![m] = [i \in Index |->
+          IF prev < i /\ i <= last
+          THEN log[n][i]
+          ELSE append_entry[m][i]]]
     /\ append_commit' = [append_commit EXCEPT ![m] = commit]
     /\ append_commit_term' = [append_commit_term EXCEPT ![m] = commit_term[n]]
     /\ append_commit_point' = [append_commit_point EXCEPT ![m] = commit_point[n]]
@@ -329,8 +329,8 @@ StepDown(n, m) ==
     /\ UNCHANGED <<persistent, leader, commit_index, votes_granted, match_index, messages, ghosts>>
 
 \* A follower that has the entry before the new ones appends what it lacks, after deleting what conflicts with
-\* it. (section 5.3; Figure 2, AppendEntries. k is the first index at which the log lacks or contradicts the
-\* message; if there is none, the one after its last entry)
+\* it; k is the first index at which its log lacks or contradicts the message; if there is none, the one after
+\* the last. (section 5.3; Figure 2, AppendEntries)
 HandleAppendEntries(n, m, k) ==
     \* AppendEntries was sent
     /\ m \in append_sent
@@ -431,10 +431,10 @@ Spec == Init /\ [][Next]_vars
 
 \* Axioms. What is assumed.
 
-\* Every quorum is one.
+\* Every quorum that elected a leader is one.
 VotersAreAQuorum == \A t \in Term : voters[t] \in Quorum
 
-\* So are these.
+\* Every quorum that committed an entry is one.
 CommittersAreAQuorum == \A t \in Term, i \in Index : committers[t][i] \in Quorum
 
 \* Safety. What users rely on: true in every state that can be reached.
@@ -471,6 +471,11 @@ CommitsAgree ==
     \A t, u \in Term, i, k, j \in Index :
        committed[t][i] /\ committed[u][k] /\ 1 <= j /\ j <= i /\ j <= k => leader_log[t][j] = leader_log[u][j]
 
+\* A leader never gets AppendEntries of its term from another server. (section 5.2)
+LeadersHearNoOtherLeader ==
+    \A n \in Server, m \in Message :
+       leader[n] /\ m \in append_sent /\ append_term[m] = current_term[n] => append_leader[m] = n
+
 \* Steps. What is true of every step. A prime marks what is so after it.
 
 \* A leader never overwrites or deletes entries of its log. (Figure 3; section 5.3)
@@ -491,11 +496,6 @@ CommittedEntriesStay ==
 AppliedEntriesStay ==
     [][\A n \in Server, i \in Index :
           1 <= i /\ i <= commit_index[n] => i <= last_index'[n] /\ log'[n][i] = log[n][i]]_vars
-
-\* A leader never gets AppendEntries of its term from another server. (section 5.2)
-LeadersHearNoOtherLeader ==
-    [][\A n \in Server, m \in Message :
-          leader[n] /\ m \in append_sent /\ append_term[m] = current_term[n] => append_leader[m] = n]_vars
 
 \* Invariants. What safety follows from: true at first, and preserved by every action.
 
@@ -562,7 +562,7 @@ LogsArePrefixesOfLeadersLogs ==
     \A n \in Server, i, j \in Index :
        1 <= j /\ j <= i /\ i <= last_index[n] => log[n][j] = leader_log[log[n][i].term][j]
 
-\* The same is true of the entries of leaders' logs.
+\* An entry of a leader's log comes from the leader of the entry's own term.
 LeadersEntriesComeFromLeaders ==
     \A t \in Term, i \in Index :
           1 <= i /\ i <= leader_last[t]
@@ -673,7 +673,7 @@ CommitIndexRestsOnACommit ==
 CommittedEntriesAreTheLeaders ==
     \A n \in Server, j \in Index : 1 <= j /\ j <= commit_index[n] => log[n][j] = leader_log[commit_term[n]][j]
 
-\* The same is true of the commit index in AppendEntries.
+\* What AppendEntries calls committed was committed by a leader of no later term.
 MessagesCommitIndexRestsOnACommit ==
     \A m \in Message :
           m \in append_sent /\ 1 <= append_commit[m]
@@ -688,6 +688,7 @@ Safety ==
     /\ StateMachineSafety
     /\ LeaderHasWhatIsCommitted
     /\ CommitsAgree
+    /\ LeadersHearNoOtherLeader
 
 \* The inductive invariant.
 Inv ==
@@ -737,7 +738,7 @@ BecomeLeaderLemmas ==
 HandleAppendEntriesPrefix(n, m, k) ==
     \A j \in Index : 1 <= j /\ j <= append_prev[m] => log[n][j] = leader_log[append_term[m]][j]
 
-\* So it is before k.
+\* Before k, too, the log is the leader's.
 HandleAppendEntriesOverlap(n, m, k) ==
     \A j \in Index :
        append_prev[m] < j /\ j < k => j <= last_index[n] /\ log[n][j] = leader_log[append_term[m]][j]
@@ -766,7 +767,7 @@ HandleAppendEntriesOverlapsEnd(n, m, k) ==
 \* The log reaches the message's last entry.
 HandleAppendEntriesLongEnough(n, m, k) == append_last[m] <= last_index'[n]
 
-\* So does what is at the commit index.
+\* What is at the commit index stays.
 HandleAppendEntriesKeptAtTheCommitIndex(n, m, k) ==
        1 <= commit_index[n]
     => commit_index[n] <= last_index'[n] /\ log'[n][commit_index[n]] = log[n][commit_index[n]]
