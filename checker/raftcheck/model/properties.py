@@ -33,8 +33,8 @@ class Property:
 
     `view` and `ghost_view`, if given, are applied to states and ghost before the predicate sees them: explorers then
     evaluate it once for each distinct view. `symmetric` says that a predicate over steps does not tell processes apart:
-    it says the same of a step in which they are renamed. `explain`, if given, is asked of a step that breaks the property:
-    why it does, in words.
+    it says the same of a step in which they are renamed. `explain`, if given, is asked of a step that breaks the
+    property: why it does, in words.
     """
 
     name: str

@@ -14,6 +14,6 @@ __all__ = [
     "RaftLabels",
     "mutant_named",
     "raft_properties",
-    "safety",
     "raft_system",
+    "safety",
 ]

@@ -37,11 +37,11 @@ Facts = Mapping[str, Mapping[tuple[Value, ...], Value]]
 class View(NamedTuple):
     """What the specification sees of a server; variables of the same names.
 
-    `voted_for` is None if the server has not voted; `votes_granted` is empty on all but candidates, `match_index` on all
-    but leaders. The specification's variables have some value there, too, which nothing reads: `votes_granted` is read
-    of candidates only, and a server becomes one by an action that sets it; the same is true of `match_index` and
-    leaders; `voted_for` is read only if `voted`; `log` up to `last_index`. A leader's item for itself in match_index is
-    not read either: it counts itself among those that have its log.
+    `voted_for` is None if the server has not voted; `votes_granted` is empty on all but candidates, `match_index` on
+    all but leaders. The specification's variables have some value there, too, which nothing reads: `votes_granted` is
+    read of candidates only, and a server becomes one by an action that sets it; the same is true of `match_index` and
+    leaders; `voted_for` is read only if `voted`; `log` up to `last_index`. A leader's item for itself in match_index
+    is not read either: it counts itself among those that have its log.
     """
 
     current_term: int
@@ -111,7 +111,7 @@ def differences(n: int, specified: View, implemented: View) -> Iterator[tuple[st
     """Yield in which variables two views of server n differ, and the values."""
     for name, one, other in zip(View._fields, specified, implemented, strict=True):
         if name == "match_index" and one and other:
-            one, other = ((*items[:n], 0, *items[n + 1 :]) for items in (one, other))
+            one, other = ((*items[:n], 0, *items[n + 1 :]) for items in (one, other))  # type: ignore[index]
         if one != other:
             yield name, one, other
 
@@ -271,5 +271,5 @@ def evaluator_for(servers: int) -> Evaluator:
     """Return an evaluator for a cluster of so many servers, whose quorums are the majorities."""
     small, indexes = cluster(servers, terms=0, indexes=0), Numbers()
     domains = {**small.domains, ENTRY: Entries(), TERM: Numbers(), INDEX: indexes}
-    constants = {**small.constants, "term_of": attrgetter("term")}
+    constants: dict[str, Callable[..., Value]] = {**small.constants, "term_of": attrgetter("term")}
     return Evaluator(Concrete(SPECIFICATION, Universe(domains, constants)), indexes)

@@ -7,7 +7,7 @@ import msgspec
 
 from raftcheck.explore import Counterexample, Event
 from raftcheck.explore.semantics import Semantics
-from raftcheck.explore.shorten import counterexample, execute, first_violation
+from raftcheck.explore.shorten import counterexample, execute, explained, first_violation
 from raftcheck.model import Deliver, ModelError
 from raftcheck.model.properties import RAISED
 from raftcheck.raft.bounds import Bounds
@@ -42,6 +42,7 @@ class Recorded(msgspec.Struct, frozen=True):
     bounds: dict[str, Any]
     events: tuple[RecordedEvent, ...]
     error: str | None = None
+    explanation: str | None = None
     version: str = ""
     length: int = 0
 
@@ -115,7 +116,7 @@ def replay(read: Recorded) -> Replayed:
     violation = first_violation(semantics, claims, executed)
     length = violation[0] if violation else len(executed)
     found = counterexample(semantics, violation[1] if violation else read.property, events[:length])
-    return Replayed(found, violation[1] if violation else None, None)
+    return Replayed(explained(found, claims), violation[1] if violation else None, None)
 
 
 def _event(read: RecordedEvent, bounds: Bounds) -> Event:

@@ -307,9 +307,9 @@ SAFETY_WITHOUT_SPECIFICATION = (
 
 
 def safety(servers: int) -> tuple[Property, ...]:
-    """Return the safety properties of a cluster: those of states and steps, then that all steps are the specification's.
+    """Return the safety properties of a cluster: what users rely on, then that every step is the specification's.
 
-    So where several are broken at once, the verdict names the one that users rely on.
+    Of several that a step breaks the first is reported.
     """
     return (*SAFETY_WITHOUT_SPECIFICATION, refines(servers))
 

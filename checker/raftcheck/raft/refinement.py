@@ -1,17 +1,17 @@
 """Refinement: every step of the implementation is a sequence of actions of the specification.
 
-A step of a server may be no action at all, as far as the specification sees it, or several: a message of a newer term is
-UpdateTerm and then what the message asks for; a candidate with enough votes does BecomeLeader, ClientRequest (its no-op)
-and AppendEntries in one step. Which actions a step consists of is proposed here and then evaluated: the guards and
-changes are those of the text in `raftspec.raft`, and the state at the end must be the one that the implementation is in,
-and every message that it sends must have been sent by one of the actions. So a wrong proposal can raise a false alarm,
-but never hide anything.
+A step of a server may be no action at all, as far as the specification sees it, or several: a message of a newer term
+is UpdateTerm and then what the message asks for; a candidate with enough votes does BecomeLeader, ClientRequest (its
+no-op) and AppendEntries in one step. Which actions a step consists of is proposed here and then evaluated: the guards
+and changes are those of the text in `raftspec.raft`, the state at the end must be the one that the implementation is
+in, and every message that it sends must have been sent by one of the actions. So a wrong proposal can raise a false
+alarm, but never hide anything.
 
 Steps are judged one by one, each server for itself. That is enough: the guard of an action of server n and what it
 changes of the state depend on the rows of server n alone, and on messages that were sent, never on one that was not
-(but that a new message has a new number). Whatever a server gets was sent in a step before; that was judged as well, and
-so the specification has sent it. A behaviour whose steps all pass is a behaviour of the specification, if one leaves out
-the steps that it does not see.
+(but that a new message has a new number). Whatever a server gets was sent in a step before; that was judged as well,
+and so the specification has sent it. A behaviour whose steps all pass is a behaviour of the specification, if one
+leaves out the steps that it does not see.
 
 What the specification has of term, vote and log is what the server has in memory. A crash is the action Restart, which
 keeps them; the implementation comes back with what was on its disk. So what was not persisted shows there. In a torn
@@ -23,7 +23,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-from raftcheck.model import Deliver, Property, Step, always_step
+from raftcheck.explore import Counterexample
+from raftcheck.model import Deliver, ModelError, Property, Step, always_step
 from raftcheck.raft.abstraction import (
     ACTIONS,
     Evaluator,
@@ -100,12 +101,17 @@ class Seen(NamedTuple):
 class Walk:
     """Server n of the specification, as the actions of one step change it."""
 
-    def __init__(self, evaluator: Evaluator, servers: int, n: int, state: State, message_indexes: range | None) -> None:
-        self.servers, self.n, self.state = servers, n, state
+    def __init__(self, evaluator: Evaluator, servers: int, seen: Seen) -> None:
+        self.servers, self.n = servers, seen.n
+        self.state: State = state_of(seen.n, seen.before)
         self.taken: list[Action] = []
         self._concrete, self._indexes = evaluator
-        self._indexes.window = message_indexes
-        self._now: View | None = None
+        self._indexes.window = None
+        self._now: View | None = seen.before
+        if seen.message is not None:
+            self.state = {**self.state, **facts(seen.sender, seen.n, seen.message, DELIVERED)}
+            if seen.kind is AppendEntries:
+                self._indexes.window = new_indexes(seen.message)
 
     @property
     def now(self) -> View:
@@ -145,6 +151,11 @@ class Walk:
         )
 
 
+def new_indexes(message: AppendEntries) -> range:
+    """Return the indexes of a message's entries."""
+    return range(message.prev_log_index + 1, message.prev_log_index + len(message.entries) + 1)
+
+
 # Which actions a step consists of
 
 
@@ -166,9 +177,7 @@ def get_request_vote(walk: Walk, seen: Seen) -> None:
     """Propose HandleRequestVote if the server's vote changes, or is sent."""
     votes = any(response.vote_granted for response in seen.sent(RequestVoteResponse))
     if votes or seen.target.voted_for not in (walk.now.voted_for, None):
-        walk.take(
-            spec.HANDLE_REQUEST_VOTE, c=seen.sender, i=seen.message.last_log_index, u=seen.message.last_log_term
-        )
+        walk.take(spec.HANDLE_REQUEST_VOTE, c=seen.sender, i=seen.message.last_log_index, u=seen.message.last_log_term)
 
 
 def get_vote(walk: Walk, seen: Seen) -> None:
@@ -192,9 +201,9 @@ def get_append_entries(walk: Walk, seen: Seen) -> None:
 
 def first_to_write(log: Log, message: AppendEntries) -> int:
     """Return the first new index at which a log lacks or contradicts a message; the one after its last if none."""
-    new = enumerate(message.entries, message.prev_log_index + 1)
-    after_last = message.prev_log_index + len(message.entries) + 1
-    return next((index for index, entry in new if not has_entry(log, index, entry.term)), after_last)
+    new = new_indexes(message)
+    lacking = (i for i, entry in zip(new, message.entries, strict=True) if not has_entry(log, i, entry.term))
+    return next(lacking, new.stop)
 
 
 def get_acknowledgement(walk: Walk, seen: Seen) -> None:
@@ -225,9 +234,7 @@ def lead(walk: Walk, seen: Seen) -> None:
             walk.take(spec.CLIENT_REQUEST, e=entry)
     if target.commit_index != walk.now.commit_index:
         holders = {p for p, index in enumerate(walk.now.match_index) if index >= target.commit_index}
-        walk.take(
-            spec.ADVANCE_COMMIT_INDEX, i=target.commit_index, q=quorum_of(holders | {walk.n}, walk.servers)
-        )
+        walk.take(spec.ADVANCE_COMMIT_INDEX, i=target.commit_index, q=quorum_of(holders | {walk.n}, walk.servers))
 
 
 def quorum_of(members: set[int] | frozenset[int], servers: int) -> frozenset[int]:
@@ -239,13 +246,14 @@ def quorum_of(members: set[int] | frozenset[int], servers: int) -> frozenset[int
 def send(walk: Walk, seen: Seen) -> None:
     """Propose AppendEntries for each one sent; raise RefusedError if a message was sent by no action."""
     for number, message in enumerate(seen.sent(AppendEntries), DELIVERED + 1):
-        prev, last = message.prev_log_index, message.prev_log_index + len(message.entries)
-        indexes = range(prev + 1, last + 1)
-        walk.take(spec.APPEND_ENTRIES, indexes, m=number, prev=prev, last=last, commit=message.leader_commit)
-        require_sent(walk, seen, 0, message, number)
+        new = new_indexes(message)
+        walk.take(
+            spec.APPEND_ENTRIES, new, m=number, prev=new.start - 1, last=new.stop - 1, commit=message.leader_commit
+        )
+        require_sent(walk, seen, seen.n, message, number)
     for to, message in seen.sends:
         if type(message) is not AppendEntries:
-            require_sent(walk, seen, to, message, 0)
+            require_sent(walk, seen, to, message, DELIVERED)
 
 
 def require_sent(walk: Walk, seen: Seen, to: int, message: Message, number: int) -> None:
@@ -255,7 +263,10 @@ def require_sent(walk: Walk, seen: Seen, to: int, message: Message, number: int)
 
 
 def propose(walk: Walk, seen: Seen) -> None:
-    """Take the actions that a step seems to consist of. Raises RefusedError if one of them is not possible."""
+    """Take the actions that a step seems to consist of.
+
+    Raises RefusedError if one of them is not possible, or if they are not what the implementation has done.
+    """
     if seen.kind is ElectionTimeout:
         time_out(walk, seen)
     else:
@@ -266,9 +277,12 @@ def propose(walk: Walk, seen: Seen) -> None:
     if seen.sent(RequestVote):
         walk.take(spec.REQUEST_VOTE)
     lead(walk, seen)
+    if not seen.crashes:
+        require_equal(walk, seen.after)
     send(walk, seen)
     if seen.crashes:
         walk.take(spec.RESTART)
+        require_equal(walk, seen.after)
 
 
 # The verdict
@@ -277,14 +291,9 @@ def propose(walk: Walk, seen: Seen) -> None:
 def require_equal(walk: Walk, after: View) -> None:
     """Raise RefusedError unless the actions have led to where the implementation is."""
     for name, specified, implemented in differences(walk.n, walk.now, after):
-        shown = RaftLabels()
-        raise RefusedError(
-            Refusal(
-                last_of(walk, name),
-                f"after {taken_by(walk)} the specification's {name} is {shown.value(specified)} "
-                f"and the implementation's {shown.value(implemented)}",
-            )
-        )
+        shown = [RaftLabels().field(name, value) for value in (specified, implemented)]
+        text = f"after {taken_by(walk)} the specification's {name} is {shown[0]} and the implementation's {shown[1]}"
+        raise RefusedError(Refusal(last_of(walk, name), text))
 
 
 def taken_by(walk: Walk) -> str:
@@ -293,7 +302,12 @@ def taken_by(walk: Walk) -> str:
 
 
 def last_of(walk: Walk, changing: str = "") -> str:
-    """Return the name of the last action taken, of those that change a variable if there are any."""
+    """Return the name of the last action taken, of those that change a variable if there are any.
+
+    After a crash that is Restart: it keeps what should have been on disk.
+    """
+    if walk.taken and walk.taken[-1].name == spec.RESTART.name:
+        return spec.RESTART.name
     names = [action.name for action in walk.taken if any(a.function.name == changing for a in action.update)]
     return (names or [action.name for action in walk.taken] or [NO_ACTION])[-1]
 
@@ -304,75 +318,98 @@ class Refinement:
     def __init__(self, servers: int) -> None:
         self.servers = servers
         self._evaluator = evaluator_for(servers)
-        self._states: dict[tuple[int, View], State] = {}
-        self._judged: dict[Seen, Refusal | None] = {}
+        self._known: dict[Seen, bool] = {}
 
     def holds(self, before: Node, input: ModelInput | Deliver, step: Step) -> bool:
-        """Every step is a sequence of actions of the specification."""
-        return self.refusal(before, input, step) is None
+        """Tell whether a step is a sequence of actions of the specification.
+
+        Servers are alike, so each is judged as number 0, and whoever sent it something as number 1.
+        """
+        if not changes_or_sends(before, step):
+            return True
+        seen = seen_in(before, input, step)
+        if seen.before == seen.after and not seen.sends:
+            return True
+        key = renamed(seen, self.servers)
+        if key not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[key] = self._judge(key) is None
+        return self._known[key]
+
+    def refusal(self, before: Node, input: ModelInput | Deliver, step: Step) -> Refusal | None:
+        """Return why a step is no sequence of actions; None if it is one."""
+        return self._judge(seen_in(before, input, step)) if changes_or_sends(before, step) else None
 
     def explanation(self, before: Node, input: ModelInput | Deliver, step: Step) -> str | None:
         """Return in words why a step is no sequence of actions; None if it is one."""
         refusal = self.refusal(before, input, step)
         return refusal.text if refusal else None
 
-    def refusal(self, before: Node, input: ModelInput | Deliver, step: Step) -> Refusal | None:
-        """Return why a step is no sequence of actions; None if it is one."""
-        after: Node = step.state  # type: ignore[assignment]
-        if after.server is before.server and not step.sends:
-            return None
-        seen = seen_in(before, input, step)
-        if seen.before == seen.after and not seen.sends:
-            return None
-        if seen not in self._judged:
-            if len(self._judged) >= REMEMBERED:
-                self._judged.clear()
-            self._judged[seen] = self._judge(seen)
-        return self._judged[seen]
-
     def _judge(self, seen: Seen) -> Refusal | None:
-        message, indexes = seen.message, None
-        state = self._state(seen.n, seen.before)
-        if message is not None:
-            state = with_facts(state, facts(seen.sender, seen.n, message, DELIVERED))
-            if type(message) is AppendEntries:
-                indexes = range(message.prev_log_index + 1, message.prev_log_index + len(message.entries) + 1)
-        walk = Walk(self._evaluator, self.servers, seen.n, state, indexes)
         try:
-            propose(walk, seen)
-            require_equal(walk, seen.after)
+            propose(Walk(self._evaluator, self.servers, seen), seen)
         except RefusedError as error:
             return error.refusal
         return None
 
-    def _state(self, n: int, view: View) -> State:
-        key = (n, view)
-        if key not in self._states:
-            if len(self._states) >= REMEMBERED:
-                self._states.clear()
-            self._states[key] = state_of(n, view)
-        return self._states[key]
 
-
-def with_facts(state: State, known: Facts) -> State:
-    """Return a state in which a message was sent."""
-    return {**state, **known}
+def changes_or_sends(before: Node, step: Step) -> bool:
+    """Tell whether a step does anything to a server, or sends anything."""
+    return bool(step.sends) or step.state.server is not before.server  # type: ignore[attr-defined]
 
 
 def seen_in(before: Node, input: ModelInput | Deliver, step: Step) -> Seen:
     """Return what the specification sees of a step of the model."""
     after: Node = step.state  # type: ignore[assignment]
     n, view, led_to = before.server.id, view_of(before.server), view_of(after.server)
-    sends: Any = tuple([sent for sent in step.sends if has_counterpart(sent.message)])
+    sends: Any = tuple([sent for sent in step.sends if has_counterpart(sent.message)])  # type: ignore[arg-type]
     if isinstance(input, Deliver):
-        seen = Seen(n, view, led_to, led_to, type(input.message), input.sender, input.message, sends, False)
+        message: Message = input.message  # type: ignore[assignment]
+        seen = Seen(n, view, led_to, led_to, type(message), input.sender, message, sends, crashes=False)
     else:
-        seen = Seen(n, view, led_to, led_to, type(input), n, None, sends, False)
+        seen = Seen(n, view, led_to, led_to, type(input), n, None, sends, crashes=False)
     if isinstance(input, Crash):
         return seen._replace(target=view, crashes=True)
     if before.crash_after is not None:
         return seen._replace(target=before_crash(seen, after.disk), crashes=True)
     return seen
+
+
+def renamed(seen: Seen, servers: int) -> Seen:
+    """Return what is seen of a step if the server is number 0, and the sender of what it got number 1."""
+    order = (seen.n, *(p for p in (seen.sender, *range(servers)) if p != seen.n))
+    order = tuple(dict.fromkeys(order))
+    names = {p: name for name, p in enumerate(order)}
+    target = seen.target
+    after = renamed_view(seen.after, order, names)
+    return Seen(
+        0,
+        renamed_view(seen.before, order, names),
+        after if target is seen.after else renamed_view(target, order, names),
+        after,
+        seen.kind,
+        names[seen.sender],
+        seen.message,
+        tuple(dict.fromkeys((names[to] if type(m) is RequestVoteResponse else 0, m) for to, m in seen.sends)),
+        seen.crashes,
+    )
+
+
+def renamed_view(view: View, order: tuple[int, ...], names: dict[int, int]) -> View:
+    """Return a view in which the servers of `order` are called 0, 1, and so on."""
+    if view.match_index and len(view.match_index) != len(order):
+        raise ModelError(f"{NAME!r} was claimed of {len(order)} servers; a leader has {len(view.match_index)}")
+    return View(
+        view.current_term,
+        None if view.voted_for is None else names[view.voted_for],
+        view.log,
+        view.candidate,
+        view.leader,
+        view.commit_index,
+        frozenset([names[p] for p in view.votes_granted]) if view.votes_granted else view.votes_granted,
+        tuple([view.match_index[p] for p in order]) if view.match_index else (),
+    )
 
 
 def before_crash(seen: Seen, disk: DurableState) -> View:
@@ -409,6 +446,15 @@ def acknowledged(seen: Seen) -> tuple[int, ...]:
     if seen.kind is not AppendEntriesResponse or not message.success or message.term != seen.before.current_term:
         return known
     return tuple(max(index, message.index) if p == seen.sender else index for p, index in enumerate(known))
+
+
+def refused_at(found: Counterexample) -> str | None:
+    """Return the name of the action at which a behaviour's last step is refused; None if the specification has it."""
+    pid, input, _ = found.events[-1]
+    step, states = found.steps[-1], found.states[found.length - 1].processes
+    before: Node = states[pid]  # type: ignore[assignment]
+    refusal = refinement(len(states)).refusal(before, input, step) if step else None  # type: ignore[arg-type]
+    return refusal.action if refusal else None
 
 
 @cache
