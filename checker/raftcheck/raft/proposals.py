@@ -56,6 +56,11 @@ class Seen(NamedTuple):
     sends: tuple[tuple[int, Message], ...]
     crashes: bool
 
+    @property
+    def comes_to_lead(self) -> bool:
+        """Tell whether the server becomes the leader in this step."""
+        return self.target.leader and not self.before.leader
+
     def sent(self, kind: type) -> list[Any]:
         """Return the different messages of a kind that were sent."""
         return list(dict.fromkeys(message for _, message in self.sends if type(message) is kind))
@@ -144,7 +149,7 @@ def get_vote(walk: Walk, seen: Seen) -> None:
     """Propose HandleVote if votes are counted, or the server becomes leader."""
     target, now = seen.target, walk.now
     counts = target.candidate and target.votes_granted != now.votes_granted
-    if counts or (target.leader and not now.leader):
+    if counts or seen.comes_to_lead:
         walk.take(spec.HANDLE_VOTE, v=seen.sender, t=seen.message.term)
 
 
@@ -187,7 +192,7 @@ def lead(walk: Walk, seen: Seen) -> None:
     target = seen.target
     if not target.leader:
         return
-    if not walk.now.leader:
+    if seen.comes_to_lead:
         walk.take(spec.BECOME_LEADER, q=quorum_of(walk.now.votes_granted, walk.servers))
     if target.log != walk.now.log:
         for entry in target.log[-max(1, len(target.log) - len(walk.now.log)) :]:

@@ -50,10 +50,8 @@ class Refinement:
 
         Servers are alike, so each is judged as number 0, and whoever sent it something as number 1.
         """
-        if not changes_or_sends(before, step):
-            return True
         seen = seen_in(before, input, step)
-        if seen.before == seen.after and not seen.sends:
+        if seen is None:
             return True
         key = renamed(seen, self.servers)
         if key not in self._known:
@@ -64,7 +62,8 @@ class Refinement:
 
     def refusal(self, before: Node, input: ModelInput | Deliver, step: Step) -> Refusal | None:
         """Return why a step is no sequence of actions; None if it is one."""
-        return self._judge(seen_in(before, input, step)) if changes_or_sends(before, step) else None
+        seen = seen_in(before, input, step)
+        return self._judge(seen) if seen else None
 
     def explanation(self, before: Node, input: ModelInput | Deliver, step: Step) -> str | None:
         """Return in words why a step is no sequence of actions; None if it is one."""
@@ -82,16 +81,15 @@ class Refinement:
         return None
 
 
-def changes_or_sends(before: Node, step: Step) -> bool:
-    """Tell whether a step does anything to a server, or sends anything."""
-    return bool(step.sends) or step.state.server is not before.server  # type: ignore[attr-defined]
-
-
-def seen_in(before: Node, input: ModelInput | Deliver, step: Step) -> Seen:
-    """Return what the specification sees of a step of the model."""
+def seen_in(before: Node, input: ModelInput | Deliver, step: Step) -> Seen | None:
+    """Return what the specification sees of a step of the model; None if it sees nothing happen."""
     after: Node = step.state  # type: ignore[assignment]
+    if after.server is before.server and not step.sends:
+        return None
     n, view, led_to = before.server.id, view_of(before.server), view_of(after.server)
     sends: Any = tuple([sent for sent in step.sends if has_counterpart(sent.message)])  # type: ignore[arg-type]
+    if view == led_to and not sends:
+        return None
     if isinstance(input, Deliver):
         message: Message = input.message  # type: ignore[assignment]
         seen = Seen(n, view, led_to, led_to, type(message), input.sender, message, sends, crashes=False)
