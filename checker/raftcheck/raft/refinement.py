@@ -33,7 +33,7 @@ from raftimpl.step import ElectionTimeout
 
 NAME = "Refines the Specification"
 
-REMEMBERED = 200_000
+REMEMBERED = 100_000
 """How many judgements are kept at most."""
 
 
