@@ -226,7 +226,7 @@ class Numbers(Sequence[int]):
         return isinstance(value, int) and value >= 0
 
     def __len__(self) -> int:
-        return len(self.window or ()) or 1
+        return len(self.window or ())
 
     @overload
     def __getitem__(self, position: int) -> int: ...
