@@ -17,10 +17,14 @@ from raftcheck import (
     assert_holds,
     explore,
     recoverable,
+    simulate,
     sometimes,
 )
 from raftcheck.explore import Progress
 from raftcheck.explore.limits import peak_memory
+from raftcheck.model import Kind, Property
+from raftcheck.report import PlainLabels, counterexample_text
+from raftcheck.report.document import counterexample_document
 
 MODES = ["reference", "covering"]
 
@@ -90,6 +94,31 @@ def test_a_step_property_sees_steps_that_change_nothing(mode: Any) -> None:
     assert result.counterexample is not None
     assert result.counterexample.length == 3
     assert result.counterexample.events[-1].input == "rest"
+
+
+@pytest.mark.parametrize("mode", [*MODES, "exact"])
+def test_a_step_property_may_explain_why_a_step_breaks_it(mode: Any) -> None:
+    claim = always_step(
+        "Below two",
+        lambda before, input, step: step.state < 2,
+        explain=lambda before, input, step: f"{before} and then {input} is {step.state}",
+    )
+    found = explore(counters(), [always("Nothing", lambda state: True), claim], mode=mode).counterexample
+    assert found is not None
+    assert found.explanation == "1 and then count is 2"
+    assert counterexample_text(found, PlainLabels()).endswith("\nStep 2: 1 and then count is 2")
+    assert counterexample_document(found, PlainLabels())["explanation"] == "1 and then count is 2"
+    walked = simulate(counters(), [claim], seed=1, steps=20, walks=1).counterexample
+    assert walked is not None
+    assert walked.explanation == "1 and then count is 2"
+
+
+def test_a_property_of_states_does_not_explain_itself() -> None:
+    with pytest.raises(ValueError, match='only predicates over="step" can explain themselves'):
+        Property("No", Kind.ALWAYS, "process", bool, explain=lambda before, input, step: "")
+    found = explore(counters(), [always("Below two", lambda state: state < 2)]).counterexample
+    assert found is not None
+    assert found.explanation is None
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -359,6 +359,15 @@ def test_mutants_lists_and_runs(tmp_path: Path, capsys: pytest.CaptureFixture[st
         ("half-rounded-down", True, "violated"),
         ("back-up-one-by-one", True, "holds"),
     ]
+    assert [(row["refused"], row["refused_at"], row["invisible"], row["explanation"]) for row in rows] == [
+        (
+            "BecomeLeader",
+            "BecomeLeader",
+            None,
+            'BecomeLeader is refused: not "every server of a quorum has voted for it"',
+        ),
+        (None, None, None, None),
+    ]
 
 
 def test_mutants_fails_when_a_row_is_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -370,6 +379,28 @@ def test_mutants_fails_when_a_row_is_wrong(monkeypatch: pytest.MonkeyPatch, caps
     code, out, _ = run(["mutants", "vote-only-once"], capsys)
     assert code == 1
     assert "Not as the table says: vote-only-once" in out
+
+
+@pytest.mark.parametrize("changes", [{"refused": "HandleVote"}, {"refused": None, "invisible": "nobody sees it"}])
+def test_mutants_fails_when_another_action_is_refused(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dataclasses import replace
+
+    from raftcheck.raft.mutants import MUTANTS
+
+    changed = replace(MUTANTS["half-rounded-down"], **changes)
+    monkeypatch.setitem(MUTANTS, "half-rounded-down", changed)
+    code, out, _ = run(["mutants", "half-rounded-down"], capsys)
+    assert code == 1
+    assert "BecomeLeader" in out
+    assert "Not as the table says: half-rounded-down" in out
+
+
+def test_mutants_says_what_the_specification_does_not_see(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(["mutants", "count-old-refusals"], capsys)
+    assert code == 0
+    assert "Not seen by the specification: count-old-refusals: next_index is not in the specification" in out
 
 
 def test_an_internal_error_is_70_and_shows_where(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from raftcheck import Deliver, ModelError, Network, assert_holds, explore
 from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.semantics import Semantics
-from raftcheck.raft import SAFETY, Bounds, raft_properties, raft_system
+from raftcheck.raft import SAFETY, Bounds, raft_properties, raft_system, safety
 from raftcheck.raft.build import relabel_raft
 from raftcheck.raft.properties import WITNESSES
 from raftimpl.messages import RequestVoteResponse
@@ -34,14 +34,14 @@ COUNTS: list[tuple[Bounds, int, int, int, int, int]] = [
 @pytest.mark.parametrize("row", COUNTS, ids=lambda row: row[0].in_words()[:70])
 def test_pinned_counts(row: tuple[Bounds, int, int, int, int, int]) -> None:
     bounds, states, transitions, tuples, symmetric, kept = row
-    reference = explore(raft_system(bounds), SAFETY, mode="reference")
+    reference = explore(raft_system(bounds), safety(bounds.servers), mode="reference")
     assert (reference.verdict, reference.complete) == ("holds", True)
     assert (reference.states, reference.transitions, reference.local_tuples) == (states, transitions, tuples)
     for symmetry in (True, False):
-        exact = explore(raft_system(bounds), SAFETY, mode="exact", symmetry=symmetry)
+        exact = explore(raft_system(bounds), safety(bounds.servers), mode="exact", symmetry=symmetry)
         assert (exact.verdict, exact.all_states, exact.local_tuples) == ("holds", states, tuples)
     for symmetry, count in ((True, symmetric), (False, kept)):
-        covering = explore(raft_system(bounds), SAFETY, mode="covering", symmetry=symmetry)
+        covering = explore(raft_system(bounds), safety(bounds.servers), mode="covering", symmetry=symmetry)
         assert (covering.verdict, covering.local_tuples, covering.states) == ("holds", tuples, count)
 
 
@@ -157,7 +157,7 @@ FIVE = Bounds(servers=5, terms=9, entries=9, crashes=9, reads=5, heartbeats=9, f
 @settings(max_examples=100)
 @given(st.lists(st.integers(0, 10**6), min_size=40, max_size=120))
 def test_random_schedules_on_five_servers_keep_every_property(choices: list[int]) -> None:
-    monitor = Monitor(SAFETY)
+    monitor = Monitor(safety(FIVE.servers))
 
     def visit(before: Any, successor: Any) -> None:
         pid, given_, _ = successor.event

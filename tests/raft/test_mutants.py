@@ -29,6 +29,7 @@ VIOLATED_BY = {mutant.violates: mutant.name for mutant in HARMFUL} | {
     "Terms Never Go Back": "never-persist-vote",
     "One Vote a Term": "step-down-clears-vote",
     "Persist First": "persist-vote-later",
+    "Refines the Specification": "match-goes-back",
 }
 """For every safety property a mutant that violates it."""
 

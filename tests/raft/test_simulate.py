@@ -14,15 +14,15 @@ from raftcheck.report import simulation_document, simulation_text
 from raftcheck.report.labels import PlainLabels
 
 FOUND = {
-    "vote-for-whoever-asks-first": ([], "Leader Completeness"),
-    "compare-term-only": ([], "Leader Completeness"),
-    "count-old-votes": ([], "Election Safety"),
+    "vote-for-whoever-asks-first": (["--property", "Leader Completeness"], "Leader Completeness"),
+    "compare-term-only": (["--property", "Leader Completeness"], "Leader Completeness"),
+    "count-old-votes": (["--property", "Election Safety"], "Election Safety"),
     "half-rounded-up": (["--servers", "4", "--property", "Election Safety"], "Election Safety"),
     "persist-vote-later": (["--torn-steps"], "Persist First"),
     "forget-log": (["--property", "Leader Completeness"], "Leader Completeness"),
     "truncate-always": (["--property", "Leader Completeness"], "Leader Completeness"),
     "overwrite-uncommitted": ([], "No Exception"),
-    "no-consistency-check": ([], "Log Matching"),
+    "no-consistency-check": (["--property", "Log Matching"], "Log Matching"),
     "count-old-refusals": (["--batch", "1"], "Next Index Follows Match Index"),
     "read-before-own-commit": ([], "Linearizable Reads"),
 }

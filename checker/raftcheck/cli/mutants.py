@@ -1,7 +1,7 @@
 """`raftproof mutants`: does the checker find the bugs that it should find, and only those?"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.table import Column, Table
@@ -15,8 +15,33 @@ from raftcheck.raft.counterexample import recorded
 from raftcheck.raft.labels import RaftLabels
 from raftcheck.raft.mutants import MUTANTS, Mutant, mutant_named
 from raftcheck.raft.properties import raft_properties
+from raftcheck.raft.refinement import NAME, refused_at
 from raftcheck.report import SCHEMA, result_document
 from raftcheck.version import __version__
+
+
+class Row(NamedTuple):
+    """What became of a mutant. `refined`: the exploration for its refinement alone; a harmless one's is the same."""
+
+    mutant: Mutant
+    result: Result
+    refined: Result
+
+    @property
+    def refused_at(self) -> str | None:
+        """The action of the specification that was refused to it, None if none was."""
+        found = self.refined.counterexample
+        return refused_at(found) if found else None
+
+    @property
+    def is_decided(self) -> bool:
+        """Tell whether nothing was cut short."""
+        return "inconclusive" not in (self.result.verdict, self.refined.verdict)
+
+    @property
+    def is_as_expected(self) -> bool:
+        """Tell whether everything is as the mutant says."""
+        return is_as_expected(self.mutant, self.result) and is_refused_as_expected(self.mutant, self.refined)
 
 
 def mutants(
@@ -33,7 +58,8 @@ def mutants(
 ) -> int:
     """Check broken variants of the implementation: each must violate the property that its row names.
 
-    The harmless variants must pass. Exit code 0 when every row comes out as the table says, else 1.
+    Each must also be refused an action of the specification, or the table says why that does not see it. The harmless
+    variants must pass. Exit code 0 when every row comes out as the table says, else 1.
     """
     rows = [mutant_named(wanted) for wanted in name] if name else list(MUTANTS.values())
     if list_only:
@@ -43,24 +69,25 @@ def mutants(
     require_folder(save)
     with progress_on_stderr("mutants") as progress:
         results = check_all(rows, progress)
-    documents = [document_of(mutant, result, save) for mutant, result in results]
-    decided = [(mutant, result) for mutant, result in results if result.verdict != "inconclusive"]
-    wrong = [mutant.name for mutant, result in decided if not is_as_expected(mutant, result)]
+    documents = [document_of(row, save) for row in results]
+    wrong = [row.mutant.name for row in results if row.is_decided and not row.is_as_expected]
     if json:
         write_json({"schema": SCHEMA, "kind": "mutants", "version": __version__, "rows": documents}, json)
-    undecided = [mutant.name for mutant, result in results if result.verdict == "inconclusive"]
+    undecided = [row.mutant.name for row in results if not row.is_decided]
     if json != "-":
         print_table(results)
         typer.echo(summary(len(rows), wrong, undecided))
     return 1 if wrong else EXIT_CODES["inconclusive"] if undecided else 0
 
 
-def check_all(rows: list[Mutant], progress: Any) -> list[tuple[Mutant, Result]]:
+def check_all(rows: list[Mutant], progress: Any) -> list[Row]:
     """Check the mutants one after another, until one is interrupted."""
-    results = []
+    results: list[Row] = []
     for mutant in rows:
-        results.append((mutant, check_mutant(mutant, progress)))
-        if results[-1][1].limit == "interrupted":
+        result = check_mutant(mutant, progress)
+        is_second_needed = mutant.violates is not None and result.limit != "interrupted"
+        results.append(Row(mutant, result, check_refinement(mutant, progress) if is_second_needed else result))
+        if results[-1].refined.limit == "interrupted":
             break
     return results
 
@@ -76,9 +103,16 @@ def summary(rows: int, wrong: list[str], undecided: list[str]) -> str:
 
 def check_mutant(mutant: Mutant, progress: Any = None) -> Result:
     """Explore a mutant within its bounds: a harmful one for its property alone, a harmless one for all."""
-    properties = raft_properties(mutant.bounds)
-    if mutant.violates:
-        properties = tuple(checked for checked in properties if checked.name == mutant.violates)
+    return _explored(mutant, mutant.violates, progress)
+
+
+def check_refinement(mutant: Mutant, progress: Any = None) -> Result:
+    """Explore a mutant within its bounds for one thing: whether its steps are the specification's."""
+    return _explored(mutant, NAME, progress)
+
+
+def _explored(mutant: Mutant, only: str | None, progress: Any) -> Result:
+    properties = tuple(checked for checked in raft_properties(mutant.bounds) if only in (None, checked.name))
     return explore(
         raft_system(mutant.bounds, mutant.rules), properties, progress=progress, bounds=mutant.bounds.to_dict()
     )
@@ -91,9 +125,18 @@ def is_as_expected(mutant: Mutant, result: Result) -> bool:
     return result.counterexample is not None and result.counterexample.violated == mutant.violates
 
 
-def document_of(mutant: Mutant, result: Result, save: Path | None) -> dict[str, Any]:
+def is_refused_as_expected(mutant: Mutant, refined: Result) -> bool:
+    """Tell whether the action that the mutant names was refused to it; nothing if it names none."""
+    found = refined.counterexample
+    if mutant.refused is None:
+        return refined.verdict == "holds"
+    return found is not None and (found.violated, refused_at(found)) == (NAME, mutant.refused)
+
+
+def document_of(row: Row, save: Path | None) -> dict[str, Any]:
     """Return a row as plain JSON values; save its counterexample if that was asked for."""
-    found = result.counterexample
+    mutant, result = row.mutant, row.result
+    found, refused = result.counterexample, row.refined.counterexample
     document = recorded(found, mutant.bounds, mutant.name, __version__) if found else None
     if save and found and document:
         save_counterexample(save, found, document, RaftLabels())
@@ -102,20 +145,33 @@ def document_of(mutant: Mutant, result: Result, save: Path | None) -> dict[str, 
         "description": mutant.description,
         "source": mutant.source,
         "violates": mutant.violates,
-        "as_expected": is_as_expected(mutant, result),
+        "refused": mutant.refused,
+        "invisible": mutant.invisible or None,
+        "as_expected": row.is_as_expected,
+        "refused_at": row.refused_at,
+        "explanation": refused.explanation if refused else None,
         "result": result_document(result, RaftLabels(), document),
     }
 
 
 def print_list(rows: list[Mutant]) -> None:
     """Print what each mutant changes and what it breaks."""
-    table = Table(Column("mutant", no_wrap=True), "what is changed", "violates", "source", box=None, pad_edge=False)
+    table = Table(
+        Column("mutant", no_wrap=True),
+        "what is changed",
+        "violates",
+        "refused by the specification",
+        "source",
+        box=None,
+        pad_edge=False,
+    )
     for mutant in rows:
-        table.add_row(mutant.name, mutant.description, mutant.violates or "nothing: harmless", mutant.source)
+        refused = mutant.refused or mutant.invisible or "nothing"
+        table.add_row(mutant.name, mutant.description, mutant.violates or "nothing: harmless", refused, mutant.source)
     stdout().print(table)
 
 
-def print_table(results: list[tuple[Mutant, Result]]) -> None:
+def print_table(results: list[Row]) -> None:
     """Print the kill table."""
     table = Table(
         "",
@@ -124,22 +180,29 @@ def print_table(results: list[tuple[Mutant, Result]]) -> None:
         "bounds",
         "verdict",
         "steps",
+        Column("refused at", no_wrap=True),
         "states",
         "seconds",
         box=None,
         pad_edge=False,
     )
-    for mutant, result in results:
+    for row in results:
+        mutant, result = row.mutant, row.result
         found = result.counterexample
         table.add_row(
-            "✓" if is_as_expected(mutant, result) else "✗",
+            "✓" if row.is_as_expected else "✗",
             mutant.name,
             mutant.violates or "nothing: harmless",
             mutant.bounds.in_short(),
             f"{result.verdict}: {found.violated}" if found else result.verdict,
             str(found.length) if found else "",
+            row.refused_at or "",
             f"{result.states:,}",
             f"{result.seconds:.1f}",
         )
     stdout().print(table)
+    typer.echo("Refused at: the first action of the specification that the implementation claims and must not take.")
+    for reason in dict.fromkeys(row.mutant.invisible for row in results if row.mutant.invisible):
+        names = ", ".join(row.mutant.name for row in results if row.mutant.invisible == reason)
+        typer.echo(f"Not seen by the specification: {names}: {reason}.")
     typer.echo("Bounds: servers/terms/entries/crashes/reads; * also limits who may be elected or which links work.")

@@ -11,6 +11,7 @@ from raftcheck.explore.limits import Limits, MemoryLimitError, peak_memory
 from raftcheck.explore.recovery import check_recoverable
 from raftcheck.explore.reference import ReferenceSearch
 from raftcheck.explore.result import Counterexample, Progress, PropertyResult, Result, Verdict, VerificationError
+from raftcheck.explore.shorten import explained
 from raftcheck.model import ModelError, Property, System
 
 Search = CoveringSearch | ExactSearch | ReferenceSearch
@@ -93,7 +94,7 @@ def without_garbage_collection() -> Iterator[None]:
 
 
 def _result(search: Search, mode: Mode, bounds: dict[str, Any]) -> Result:
-    found = search.counterexample
+    found = search.counterexample and explained(search.counterexample, search.monitor.properties)
     complete = search.visited_all and search.limit is None
     properties = search.monitor.results(found.violated if found else None, complete)
     return Result(

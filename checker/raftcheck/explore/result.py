@@ -42,7 +42,7 @@ class Counterexample:
 
     `states` has one item more than `events`; `steps` holds what each event's process did (None for a loss).
     If the last event's step itself is at fault because it raised, there is no state after it and `error`
-    says what was raised.
+    says what was raised. `explanation` is what the property says of the step that broke it, if it explains itself.
     """
 
     violated: str
@@ -50,6 +50,7 @@ class Counterexample:
     events: tuple[Event, ...]
     steps: tuple[Step | None, ...]
     error: str | None = None
+    explanation: str | None = None
 
     @property
     def length(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from raftcheck.explore.monitor import ARGUMENTS, Evaluator
@@ -232,3 +233,13 @@ def counterexample(semantics: Semantics, name: str, events: Sequence[Event]) -> 
     steps: list[Step | None] = [successor.step for successor in executed]
     raised = executed[-1].error if executed else None
     return Counterexample(name, tuple(states), tuple(events), tuple(steps), describe(raised) if raised else None)
+
+
+def explained(found: Counterexample, properties: Sequence[Property]) -> Counterexample:
+    """Return a counterexample with what its property says of the last step, if that explains itself."""
+    explain = next((checked.explain for checked in properties if checked.name == found.violated), None)
+    if explain is None or not found.steps or found.steps[-1] is None:
+        return found
+    pid, input, _ = found.events[-1]
+    before = found.states[found.length - 1].processes[pid]
+    return replace(found, explanation=explain(before, input, found.steps[-1]))

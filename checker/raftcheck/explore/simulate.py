@@ -12,7 +12,7 @@ from raftcheck.explore.monitor import Monitor
 from raftcheck.explore.result import Counterexample, Event, GlobalState, Progress
 from raftcheck.explore.running import REMEMBERED, Run
 from raftcheck.explore.semantics import Semantics
-from raftcheck.explore.shorten import counterexample, shortened
+from raftcheck.explore.shorten import counterexample, explained, shortened
 from raftcheck.model import Kind, ModelError, Property, System, Value
 from raftcheck.model.properties import RAISED
 
@@ -220,7 +220,8 @@ class Simulator:
             self._go(walk, steps, walks - self._begun, watch)
             if walk.broken is not None:
                 found = shortened(self._semantics, self._properties, walk.broken, walk.events)
-                self.counterexample = counterexample(Semantics(self._semantics.system), walk.broken, found)
+                executed = counterexample(Semantics(self._semantics.system), walk.broken, found)
+                self.counterexample = explained(executed, self._properties)
                 return
             if self.limit is not None:
                 return

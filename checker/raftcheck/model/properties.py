@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 Scope = Literal["process", "pair", "cluster", "step"]
 Predicate = Callable[..., bool]
 View = Callable[[Any], Any]
+Explanation = Callable[[Any, Any, Any], str | None]
 
 
 class Kind(enum.Enum):
@@ -32,7 +33,8 @@ class Property:
 
     `view` and `ghost_view`, if given, are applied to states and ghost before the predicate sees them: explorers then
     evaluate it once for each distinct view. `symmetric` says that a predicate over steps does not tell processes apart:
-    it says the same of a step in which they are renamed.
+    it says the same of a step in which they are renamed. `explain`, if given, is asked of a step that breaks the
+    property: why it does, in words.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Property:
     view: View | None = None
     ghost_view: View | None = None
     symmetric: bool = False
+    explain: Explanation | None = None
 
     def __post_init__(self) -> None:
         if not self.name.strip() or self.name == RAISED:
@@ -53,6 +56,8 @@ class Property:
             raise ValueError(f"property {self.name!r}: a predicate over steps has no views")
         if self.over != "step" and self.symmetric:
             raise ValueError(f'property {self.name!r}: only predicates over="step" can be declared symmetric')
+        if self.over != "step" and self.explain:
+            raise ValueError(f'property {self.name!r}: only predicates over="step" can explain themselves')
 
     def predicate(self, *arguments: Any) -> bool:
         """Tell what the predicate says of states (and ghost), or of a step, as they are: views are applied first."""
@@ -82,10 +87,18 @@ def always(
 
 
 def always_step(
-    name: str, predicate: Callable[[Any, Any, Any], bool], *, source: str = "", symmetric: bool = False
+    name: str,
+    predicate: Callable[[Any, Any, Any], bool],
+    *,
+    source: str = "",
+    symmetric: bool = False,
+    explain: Explanation | None = None,
 ) -> Property:
-    """Claim that predicate(before, input, step) is true of every step that any process executes."""
-    return Property(name, Kind.ALWAYS, "step", predicate, source, symmetric=symmetric)
+    """Claim that predicate(before, input, step) is true of every step that any process executes.
+
+    `explain`, given the same, says in words why it is not.
+    """
+    return Property(name, Kind.ALWAYS, "step", predicate, source, symmetric=symmetric, explain=explain)
 
 
 def sometimes(

@@ -49,7 +49,7 @@ class Size:
         return Universe({**plain.domains, ENTRY: tuple(entries)} if entries else plain.domains, plain.constants)
 
 
-SIZES = (Size(1, 2), Size(2, 2), Size(3, 2), Size(2, 3), Size(3, 3), Size(4, 3), Size(5, 3))
+SIZES = (Size(1, 2), Size(2, 2), Size(3, 2), Size(2, 3), Size(3, 3), Size(4, 3), Size(3, 4), Size(5, 3))
 """In this order, so that what is found is small."""
 
 SECONDS = 20.0

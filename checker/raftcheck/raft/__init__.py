@@ -4,7 +4,7 @@ from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.build import raft_system
 from raftcheck.raft.labels import RaftLabels
 from raftcheck.raft.mutants import MUTANTS, Mutant, mutant_named
-from raftcheck.raft.properties import SAFETY, raft_properties
+from raftcheck.raft.properties import SAFETY, raft_properties, safety
 
 __all__ = [
     "MUTANTS",
@@ -15,4 +15,5 @@ __all__ = [
     "mutant_named",
     "raft_properties",
     "raft_system",
+    "safety",
 ]

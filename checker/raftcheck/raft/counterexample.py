@@ -7,7 +7,7 @@ import msgspec
 
 from raftcheck.explore import Counterexample, Event
 from raftcheck.explore.semantics import Semantics
-from raftcheck.explore.shorten import counterexample, execute, first_violation
+from raftcheck.explore.shorten import counterexample, execute, explained, first_violation
 from raftcheck.model import Deliver, ModelError
 from raftcheck.model.properties import RAISED
 from raftcheck.raft.bounds import Bounds
@@ -15,7 +15,7 @@ from raftcheck.raft.build import raft_system
 from raftcheck.raft.labels import RaftLabels
 from raftcheck.raft.mutants import mutant_named
 from raftcheck.raft.process import ModelInput
-from raftcheck.raft.properties import SAFETY
+from raftcheck.raft.properties import safety
 from raftcheck.report import SCHEMA
 from raftcheck.report.document import counterexample_document
 from raftimpl.step import Receive
@@ -42,6 +42,7 @@ class Recorded(msgspec.Struct, frozen=True):
     bounds: dict[str, Any]
     events: tuple[RecordedEvent, ...]
     error: str | None = None
+    explanation: str | None = None
     version: str = ""
     length: int = 0
 
@@ -101,11 +102,12 @@ def replay(read: Recorded) -> Replayed:
     """Execute a recorded counterexample on the implementation, with the mutant that it names, if any."""
     bounds = Bounds.from_dict(read.bounds)
     rules = mutant_named(read.mutant).rules if read.mutant else None
-    if read.property not in {p.name for p in SAFETY} | {RAISED}:
+    claimed = safety(bounds.servers)
+    if read.property not in {p.name for p in claimed} | {RAISED}:
         raise ModelError(f"there is no property {read.property!r}; this file may be of another version")
     semantics = Semantics(raft_system(bounds, rules))
     events = [_event(event, bounds) for event in read.events]
-    claims = [checked for checked in SAFETY if checked.name == read.property]
+    claims = [checked for checked in claimed if checked.name == read.property]
     executed = execute(semantics, events)
     if executed is None:
         possible = next(n for n in range(len(events)) if execute(semantics, events[: n + 1]) is None)
@@ -114,7 +116,7 @@ def replay(read: Recorded) -> Replayed:
     violation = first_violation(semantics, claims, executed)
     length = violation[0] if violation else len(executed)
     found = counterexample(semantics, violation[1] if violation else read.property, events[:length])
-    return Replayed(found, violation[1] if violation else None, None)
+    return Replayed(explained(found, claims), violation[1] if violation else None, None)
 
 
 def _event(read: RecordedEvent, bounds: Bounds) -> Event:

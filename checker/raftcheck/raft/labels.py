@@ -81,7 +81,7 @@ class RaftLabels:
         """Return a server's role and what else is not as it was at the very start; its disk as `changes` shows it."""
         server = state.server
         changed = differences(ServerState(server.id, role=server.role), server)
-        texts = [self.value(server.role), *(f"{path} {self._field(path, now)}" for path, _, now in changed)]
+        texts = [self.value(server.role), *(f"{path} {self.field(path, now)}" for path, _, now in changed)]
         if state.crash_after is not None:
             texts.append(f"will crash after {state.crash_after} outputs")
         return ", ".join([*texts, *self._disk(state)])
@@ -89,7 +89,7 @@ class RaftLabels:
     def changes(self, before: Node, after: Node) -> list[str]:
         """Return what differs in a server; its disk is shown where it is not what the server believes."""
         texts = [
-            f"{path}: {self._field(path, old)} → {self._field(path, new)}"
+            f"{path}: {self.field(path, old)} → {self.field(path, new)}"
             for path, old, new in differences(before.server, after.server)
             if path not in BOOKKEEPING or is_worth_showing(new)
         ]
@@ -98,5 +98,6 @@ class RaftLabels:
     def _disk(self, node: Node) -> list[str]:
         return [f"on disk: {self.value(node.disk)}"] if node.disk != durable(node.server) else []
 
-    def _field(self, path: str, value: Any) -> str:
+    def field(self, path: str, value: Any) -> str:
+        """Return the value of a field of a server."""
         return self.process(value) if path in SERVER_FIELDS and value is not None else self.value(value)

@@ -21,13 +21,19 @@ from raftspec.quorum import greatest_index_held_by
 
 @dataclass(frozen=True)
 class Mutant:
-    """A changed rule. `violates` is the property that it breaks, None if it is harmless."""
+    """A changed rule. `violates` is the property that it breaks, None if it is harmless.
+
+    `refused` is the action of the specification that it claims and that is refused to it; `invisible` the reason why
+    a harmful one takes only steps that the specification allows.
+    """
 
     name: str
     rules: Rules
     violates: str | None
     bounds: Bounds
     source: str
+    refused: str | None = None
+    invisible: str = ""
 
     @property
     def description(self) -> str:
@@ -265,6 +271,9 @@ class BackUpOneByOne(Rules):
         return response.index
 
 
+READS = "reads are not in the specification"
+NEXT_INDEX = "next_index is not in the specification: safety does not depend on it"
+
 MUTANTS: dict[str, Mutant] = {
     mutant.name: mutant
     for mutant in (
@@ -274,6 +283,7 @@ MUTANTS: dict[str, Mutant] = {
             "Leader Completeness",
             Bounds(terms=2, entries=0),
             "jgroups-raft #14, akka-raft #30",
+            refused="HandleRequestVote",
         ),
         Mutant(
             "compare-index-only",
@@ -281,6 +291,7 @@ MUTANTS: dict[str, Mutant] = {
             "Leader Completeness",
             Bounds(terms=3, entries=1, candidates={2: 1, 3: 0}),
             "noraft #22",
+            refused="HandleRequestVote",
         ),
         Mutant(
             "compare-term-only",
@@ -288,6 +299,7 @@ MUTANTS: dict[str, Mutant] = {
             "Leader Completeness",
             Bounds(terms=2, entries=1),
             "the other half of section 5.4.1",
+            refused="HandleRequestVote",
         ),
         Mutant(
             "step-down-clears-vote",
@@ -295,15 +307,31 @@ MUTANTS: dict[str, Mutant] = {
             "Election Safety",
             Bounds(terms=2, entries=0, crashes=1),
             "CCF #8094",
+            refused="HandleAppendEntries",
         ),
-        Mutant("count-old-votes", CountOldVotes(), "Election Safety", Bounds(terms=2, entries=0), "Xraft #33"),
-        Mutant("half-rounded-down", HalfRoundedDown(), "Election Safety", Bounds(terms=1, entries=0), "folklore"),
+        Mutant(
+            "count-old-votes",
+            CountOldVotes(),
+            "Election Safety",
+            Bounds(terms=2, entries=0),
+            "Xraft #33",
+            refused="HandleVote",
+        ),
+        Mutant(
+            "half-rounded-down",
+            HalfRoundedDown(),
+            "Election Safety",
+            Bounds(terms=1, entries=0),
+            "folklore",
+            refused="BecomeLeader",
+        ),
         Mutant(
             "half-rounded-up",
             HalfRoundedUp(),
             "Election Safety",
             Bounds(servers=2, terms=1, entries=0),
             "folklore",
+            refused="BecomeLeader",
         ),
         Mutant(
             "never-persist-vote",
@@ -311,6 +339,7 @@ MUTANTS: dict[str, Mutant] = {
             "Election Safety",
             Bounds(terms=1, entries=0, crashes=1),
             "seaweedfs/raft #9",
+            refused="Restart",
         ),
         Mutant(
             "persist-vote-later",
@@ -318,6 +347,7 @@ MUTANTS: dict[str, Mutant] = {
             "Election Safety",
             Bounds(terms=1, entries=0, crashes=1, torn_steps=True),
             "hashicorp/raft #661 (two writes, a crash between them)",
+            refused="Restart",
         ),
         Mutant(
             "send-before-persist",
@@ -325,6 +355,7 @@ MUTANTS: dict[str, Mutant] = {
             "Election Safety",
             Bounds(terms=1, entries=0, crashes=1, torn_steps=True),
             "the paper's Figure 2, State",
+            refused="Restart",
         ),
         Mutant(
             "forget-log",
@@ -332,6 +363,7 @@ MUTANTS: dict[str, Mutant] = {
             "Leader Completeness",
             Bounds(terms=2, entries=0, crashes=1),
             "rethinkdb #5289",
+            refused="Restart",
         ),
         Mutant(
             "commit-old-terms",
@@ -339,6 +371,7 @@ MUTANTS: dict[str, Mutant] = {
             "Leader Completeness",
             Bounds(terms=4, entries=0, batch=1, candidates={2: 1, 3: 0, 4: 1}, cut=((0, 1),)),
             "logcabin #44, PySyncObj #169, nats-server #7955",
+            refused="AdvanceCommitIndex",
         ),
         Mutant(
             "truncate-always",
@@ -346,6 +379,7 @@ MUTANTS: dict[str, Mutant] = {
             "Leader Completeness",
             Bounds(terms=2, entries=1),
             "hashicorp/raft #113, CCF #5991",
+            refused="HandleAppendEntries",
         ),
         Mutant(
             "heartbeat-truncates",
@@ -353,6 +387,7 @@ MUTANTS: dict[str, Mutant] = {
             "Leader Completeness",
             Bounds(terms=2, entries=1),
             "RaftOS #26",
+            refused="HandleAppendEntries",
         ),
         Mutant(
             "overwrite-uncommitted",
@@ -360,6 +395,7 @@ MUTANTS: dict[str, Mutant] = {
             "Leader Append-Only",
             Bounds(terms=1, entries=1),
             "the paper's Figure 3",
+            refused="ClientRequest",
         ),
         Mutant(
             "no-consistency-check",
@@ -367,6 +403,7 @@ MUTANTS: dict[str, Mutant] = {
             "Log Matching",
             Bounds(terms=3, entries=0),
             "section 5.3",
+            refused="HandleAppendEntries",
         ),
         Mutant(
             "count-old-refusals",
@@ -374,6 +411,7 @@ MUTANTS: dict[str, Mutant] = {
             "Next Index Follows Match Index",
             Bounds(terms=2, entries=0, batch=1),
             "this implementation, found in review: a follower was wedged for the whole term",
+            invisible=NEXT_INDEX,
         ),
         Mutant(
             "commit-beyond-match",
@@ -381,6 +419,7 @@ MUTANTS: dict[str, Mutant] = {
             "Committed Entries Stay",
             Bounds(terms=1, entries=1, batch=1),
             "copycat #265, rabbitmq/ra #508",
+            refused="HandleAppendEntries",
         ),
         Mutant(
             "commit-goes-back",
@@ -388,6 +427,7 @@ MUTANTS: dict[str, Mutant] = {
             "Commit Index Never Goes Back",
             Bounds(terms=1, entries=0),
             "PySyncObj #166",
+            refused="HandleAppendEntries",
         ),
         Mutant(
             "match-goes-back",
@@ -395,6 +435,7 @@ MUTANTS: dict[str, Mutant] = {
             "Match Index Never Goes Back",
             Bounds(terms=1, entries=1),
             "PySyncObj #167, RaftOS #25",
+            refused="HandleAcknowledgement",
         ),
         Mutant(
             "read-before-own-commit",
@@ -402,6 +443,7 @@ MUTANTS: dict[str, Mutant] = {
             "Linearizable Reads",
             Bounds(terms=2, entries=0, reads=1),
             "etcd #7331, redisraft PR #22",
+            invisible=READS,
         ),
         Mutant(
             "late-heartbeat-confirms",
@@ -409,6 +451,7 @@ MUTANTS: dict[str, Mutant] = {
             "Linearizable Reads",
             Bounds(terms=2, entries=0, reads=2, candidates={1: 0, 2: 1}),
             "etcd #20418 (raft PR #397)",
+            invisible=READS,
         ),
         Mutant(
             "read-without-confirming",
@@ -416,6 +459,7 @@ MUTANTS: dict[str, Mutant] = {
             "Linearizable Reads",
             Bounds(terms=2, entries=0, reads=1),
             "thesis 6.4",
+            invisible=READS,
         ),
         Mutant("vote-only-once", VoteOnlyOnce(), None, Bounds(terms=2, entries=0), "a legal choice"),
         Mutant("back-up-one-by-one", BackUpOneByOne(), None, Bounds(servers=2, terms=3, entries=1), "section 5.3"),

@@ -9,6 +9,7 @@ from raftcheck.model.properties import Predicate, View
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.history import Committed, History, Read
 from raftcheck.raft.process import Crash, CrashWithin, ModelInput, Node
+from raftcheck.raft.refinement import refines
 from raftimpl.invariants import INVARIANTS, one_vote_a_term, terms_never_go_back
 from raftimpl.log import Log, last_index, last_term
 from raftimpl.messages import AppendEntries, ForwardedRequest, RequestVote
@@ -286,7 +287,7 @@ def claim(
 
 ACROSS_CRASHES = (terms_never_go_back, one_vote_a_term)
 
-SAFETY = (
+SAFETY_WITHOUT_SPECIFICATION = (
     claim("Election Safety", election_safety, "cluster", nothing, attrgetter("elected")),
     claim("Log Matching", log_matching, "pair", log_of),
     claim("Leader Completeness", leader_completeness, "cluster", leadership, attrgetter("committed")),
@@ -305,10 +306,22 @@ SAFETY = (
 )
 
 
+def safety(servers: int) -> tuple[Property, ...]:
+    """Return the safety properties of a cluster: what users rely on, then that every step is the specification's.
+
+    Of several that a step breaks the first is reported.
+    """
+    return (*SAFETY_WITHOUT_SPECIFICATION, refines(servers))
+
+
+SAFETY = safety(Bounds().servers)
+"""The safety properties of a cluster of the default size."""
+
+
 def raft_properties(bounds: Bounds) -> tuple[Property, ...]:
     """Return everything that can be checked within these bounds: safety properties and possible witnesses.
 
     Without reads nothing could violate Linearizable Reads, so it is not claimed then.
     """
-    safety = tuple(checked for checked in SAFETY if bounds.reads or checked.judge is not linearizable_reads)
-    return safety + tuple(witness.property for witness in WITNESSES if witness.possible(bounds))
+    claims = (p for p in safety(bounds.servers) if bounds.reads or p.judge is not linearizable_reads)
+    return tuple(claims) + tuple(witness.property for witness in WITNESSES if witness.possible(bounds))

@@ -55,6 +55,7 @@ def counterexample_document(found: Counterexample, labels: Labels) -> dict[str, 
     return {
         "property": found.violated,
         "error": found.error,
+        "explanation": found.explanation,
         "length": found.length,
         "events": [
             {"pid": event.pid, "text": event_text(labels, event), "changes": changes(found, number, labels)}

@@ -50,11 +50,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def counterexample_text(found: Counterexample, labels: Labels) -> str:
-    """Return a counterexample as text: the property, then a line an event that shows only what changed."""
+    """Return a counterexample as text: the property, then a line an event that shows only what changed, then why."""
     return "\n".join(
         [
             f"{found.violated} is violated after {counted(found.length, 'step')}:",
             *event_lines(found, labels),
+            *([f"Step {found.length}: {found.explanation}"] if found.explanation else []),
         ]
     )
 
