@@ -8,7 +8,8 @@ import pytest
 
 from raftcheck.cli.main import main
 from raftcheck.cli.prove import Sources
-from raftcheck.prove import Outcome, check_quorum_rule, solving
+from raftcheck.prove import Outcome, check_quorum_rule
+from raftcheck.prove.quorum import solving
 from raftcheck.raft.mutants import MUTANTS
 
 

@@ -5,7 +5,7 @@ from itertools import combinations
 
 from hypothesis import strategies as st
 
-from raftcheck.prove.rule_text import LONGEST_TEXT, MOST_PARTS
+from raftcheck.prove.quorum.rule_text import LONGEST_TEXT, MOST_PARTS
 
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 

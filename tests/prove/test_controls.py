@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from raftcheck.prove.certificate import load
-from raftcheck.prove.finite import SIZES, find_counterexample
-from raftcheck.prove.induction_text import counterexample_text
-from raftcheck.prove.mutants import MUTANTS, Mutant
-from raftcheck.prove.obligations import Obligation, obligations
-from raftcheck.prove.portfolio import AT_ONCE, Portfolio
+from raftcheck.prove.controls.mutants import MUTANTS, Mutant
+from raftcheck.prove.safety.certificate import load
+from raftcheck.prove.safety.finite import SIZES, find_counterexample
+from raftcheck.prove.safety.induction_text import counterexample_text
+from raftcheck.prove.safety.obligations import Obligation, obligations
+from raftcheck.prove.safety.portfolio import AT_ONCE, Portfolio
 from raftspec.concrete import Concrete
 
 HARMFUL = [mutant for mutant in MUTANTS if mutant.breaks]

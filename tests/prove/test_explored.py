@@ -4,7 +4,7 @@ import pytest
 
 from raftcheck import explore
 from raftcheck.prove import check_quorum_rule
-from raftcheck.prove.rule_text import RuleText
+from raftcheck.prove.quorum.rule_text import RuleText
 from raftcheck.raft import Bounds, raft_properties, raft_system
 from raftimpl.rules import Rules
 

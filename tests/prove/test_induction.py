@@ -13,11 +13,11 @@ import pytest
 from raftcheck.cli.main import main
 from raftcheck.model import ModelError
 from raftcheck.prove import prove_raft
-from raftcheck.prove.certificate import BUILT_IN, NOTHING_KNOWN, load
-from raftcheck.prove.induction import theorems
-from raftcheck.prove.obligations import Obligation, obligations
-from raftcheck.prove.portfolio import STRATEGIES, Found, Portfolio
-from raftspec.logic import Claim, all_of, for_all, implies
+from raftcheck.prove.safety.certificate import BUILT_IN, NOTHING_KNOWN, load
+from raftcheck.prove.safety.induction import theorems
+from raftcheck.prove.safety.obligations import Obligation, obligations
+from raftcheck.prove.safety.portfolio import STRATEGIES, Found, Portfolio
+from raftspec.logic import FALSE, Claim, all_of, for_all, implies
 from raftspec.proof import RAFT
 from raftspec.raft import current_term, leader, n, p
 from tests.conftest import ROOT
@@ -106,13 +106,23 @@ def test_an_invariant_that_is_not_one_leaves_safety_unproved() -> None:
 
 def test_a_lemma_that_is_false_stops_the_proof_of_its_action(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not used for what comes after it."""
-    monkeypatch.setattr("raftcheck.prove.induction.find_counterexample", lambda *_: None)
-    monkeypatch.setattr("raftcheck.prove.induction.PATIENTLY", 0.1)
+    monkeypatch.setattr("raftcheck.prove.safety.induction.find_counterexample", lambda *_: None)
+    monkeypatch.setattr("raftcheck.prove.safety.induction.PATIENTLY", 0.1)
     lemma = Claim("wrong", ~leader[n], "False.")
     specification = replace(RAFT, lemmas={**RAFT.lemmas, "ClientRequest": (lemma,)})
     outcome = next(o for o in prove_raft(load(), specification).outcomes if o.name.startswith("ClientRequest"))
     assert outcome.status == "unknown"
     assert '"wrong"' in outcome.detail
+
+
+def test_a_guard_that_excludes_everything_is_no_proof() -> None:
+    """Nothing unsafe can happen if nothing can: all queries are proved, and the verdict is not."""
+    action = RAFT.action("BecomeLeader")
+    never = RAFT.with_action(replace(action, guard={**action.guard, "never": FALSE}))
+    outcomes = prove_raft(load(), never).outcomes
+    assert {outcome.status for outcome in outcomes[:-1]} == {"proved"}
+    assert outcomes[-1].status == "unknown"
+    assert "'never' is not so" in outcomes[-1].detail
 
 
 EDITS = [

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raftcheck.model import ModelError
-from raftcheck.prove import RuleResult, check_quorum_rule, solving
-from raftcheck.prove.quorum_rules import DisjointQuorums
+from raftcheck.prove import RuleResult, check_quorum_rule
+from raftcheck.prove.quorum import solving
+from raftcheck.prove.quorum.rules import DisjointQuorums
 from raftspec.quorum import majority
 from tests.prove.expressions import LINEAR_RULES, RULES, by_python, disjoint_pair_exists, sets_of_at_least
 

@@ -7,11 +7,12 @@ import pytest
 import z3
 
 from raftcheck.model import ModelError
-from raftcheck.prove import Outcome, prove_quorums, solving, verdict_of
-from raftcheck.prove.counting import induction
-from raftcheck.prove.functions import SPECIFICATION, QuorumFunctions, in_words
-from raftcheck.prove.quorums import BY_SOLVER, TWO_QUORUMS_SHARE_A_SERVER, quorum_theorems
-from raftcheck.prove.solving import Query, ask, follow
+from raftcheck.prove import Outcome, prove_quorums, verdict_of
+from raftcheck.prove.quorum import solving
+from raftcheck.prove.quorum.counting import induction
+from raftcheck.prove.quorum.functions import SPECIFICATION, QuorumFunctions, in_words
+from raftcheck.prove.quorum.solving import Query, ask, follow
+from raftcheck.prove.quorum.theorems import BY_SOLVER, TWO_QUORUMS_SHARE_A_SERVER, quorum_theorems
 from raftspec import quorum
 
 LEAST = "A majority is the least number not below (n+1)/2"

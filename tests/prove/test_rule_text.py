@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raftcheck.model import ModelError
-from raftcheck.prove.rule_text import RuleText
-from raftcheck.prove.whole import Whole
+from raftcheck.prove.quorum.rule_text import RuleText
+from raftcheck.prove.quorum.whole import Whole
 from tests.prove.expressions import RULES, by_python
 
 n = z3.Int("n")

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import z3
 
-from raftcheck.prove import symbolic
-from raftcheck.prove.executions import Run, Step
-from raftcheck.prove.finite import Finite, Size
-from raftcheck.prove.symbolic import Scope
-from raftcheck.prove.walks import Walker
+from raftcheck.prove.controls.executions import Run, Step
+from raftcheck.prove.controls.walks import Walker
+from raftcheck.prove.safety import symbolic
+from raftcheck.prove.safety.finite import Finite, Size
+from raftcheck.prove.safety.symbolic import Scope
 from raftspec.concrete import Concrete, State, Value, cluster
 from raftspec.logic import Function, Kind, Sort
 from raftspec.proof import RAFT

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raftcheck.model import ModelError
-from raftcheck.prove.whole import Truth, Whole, chosen, conjunction, disjunction, negation
+from raftcheck.prove.quorum.whole import Truth, Whole, chosen, conjunction, disjunction, negation
 
 ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.floordiv, operator.mod]
 COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]

@@ -7,19 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raftcheck.prove.counterexamples import (
-    counterexample,
-    first_broken,
-    in_universe,
-    performed,
-    promises,
-    witnesses,
-)
-from raftcheck.prove.enabled import Enabled
-from raftcheck.prove.executions import GuardError, Run, Step, replayed
-from raftcheck.prove.mutants import MUTANTS, Mutant, mutant_named
-from raftcheck.prove.scripts import SCRIPTS, Script, figure_8
-from raftcheck.prove.walks import Walker, is_taken
+from raftcheck.prove.controls.counterexamples import counterexample, first_broken, promises
+from raftcheck.prove.controls.enabled import Enabled
+from raftcheck.prove.controls.executions import GuardError, Run, Step, replayed
+from raftcheck.prove.controls.mutants import MUTANTS, Mutant, mutant_named
+from raftcheck.prove.controls.scripts import SCRIPTS, Script, figure_8
+from raftcheck.prove.controls.walks import Walker, is_taken
+from raftcheck.prove.controls.witnesses import in_universe, performed, witnesses
 from raftspec.concrete import Concrete, cluster
 from raftspec.logic import Specification
 from raftspec.proof import RAFT

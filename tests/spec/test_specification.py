@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from raftcheck.prove.changing import (
+from raftcheck.prove.controls.changing import (
     with_assignments,
     with_guard,
     without_assignment,
     without_axiom,
     without_guard,
 )
-from raftcheck.prove.harmless import HARMLESS
-from raftcheck.prove.mutants import MUTANTS, mutant_named
+from raftcheck.prove.controls.harmless import HARMLESS
+from raftcheck.prove.controls.mutants import MUTANTS, mutant_named
 from raftspec.concrete import cluster
 from raftspec.logic import (
     TRUE,

@@ -6,23 +6,30 @@ from pathlib import Path
 
 import pytest
 
+from raftcheck.prove.quorum.theorems import quorum_theorems
+from raftcheck.prove.safety.induction import theorems as safety_theorems
 from raftcheck.raft import MUTANTS, SAFETY
+from raftspec.proof import RAFT
 from tests.conftest import ROOT
 
 CLAIMS = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
 ROWS = [line.split("|")[1:-1] for line in CLAIMS.splitlines() if line.startswith("| ") and "---" not in line][1:]
 
-COMMANDS = ("with `--forwarding`", "with `raftproof failures`", "with `raftproof prove`")
+COMMANDS = ("with `--forwarding`", "with `raftproof failures`")
+
+THEOREMS = {theorem.name for theorem in quorum_theorems()} | {theorem.name for theorem in safety_theorems(RAFT)}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0].strip()[:60])
 def test_every_claim_points_to_what_exists(row: list[str]) -> None:
-    _, implemented, checked, tested = (cell.strip() for cell in row)
+    _, implemented, checked, proved, tested = (cell.strip() for cell in row)
     for dotted in re.findall(r"`([\w.]+)`", implemented):
         assert resolves(dotted), dotted
     names = {claim.name for claim in SAFETY}
     for name in filter(None, (part.strip() for part in checked.split(","))):
         assert name in names or name in COMMANDS, name
+    for name in filter(None, (part.strip() for part in proved.split(","))):
+        assert name in THEOREMS, name
     references = re.findall(r"`(tests/[^`]+)`", tested)
     assert references
     for reference in references:

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from raftcheck.cli.output import stdout
 from raftcheck.prove import DisjointQuorums, Outcome, ProofVerdict, RuleResult, WeightsResult, verdict_of
-from raftcheck.prove.functions import in_words
-from raftcheck.prove.rule_tolerance import Tolerance
-from raftcheck.prove.weights import HeavyQuorums
+from raftcheck.prove.quorum.functions import in_words
+from raftcheck.prove.quorum.rule_tolerance import Tolerance
+from raftcheck.prove.quorum.weights import HeavyQuorums
 from raftcheck.raft.bounds import counted
 from raftcheck.report import SCHEMA
 from raftcheck.version import __version__

@@ -18,7 +18,7 @@ from raftcheck.cli.proofs import (
 from raftcheck.explore import Progress
 from raftcheck.model import ModelError
 from raftcheck.prove import Outcome, check_quorum_rule, check_weights, prove_quorums, prove_raft
-from raftcheck.prove.certificate import BUILT_IN, NOTHING_KNOWN, document_of, load
+from raftcheck.prove.safety.certificate import BUILT_IN, NOTHING_KNOWN, document_of, load
 
 SUBJECTS: dict[str, Callable[["Sources"], tuple[Outcome, ...]]] = {
     "quorum": lambda sources: prove_quorums(),

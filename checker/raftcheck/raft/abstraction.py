@@ -28,7 +28,7 @@ from raftimpl.state import Role, ServerState
 from raftspec.concrete import Concrete, State, Universe, Value, cluster
 from raftspec.logic import Kind, Specification, SpecificationError
 from raftspec.proof import RAFT
-from raftspec.raft import ENTRY, INDEX, TERM
+from raftspec.raft import ENTRY, INDEX, MESSAGE, TERM
 
 Facts = Mapping[str, Mapping[tuple[Value, ...], Value]]
 """Values of the specification's functions at some arguments."""
@@ -270,6 +270,6 @@ class Evaluator(NamedTuple):
 def evaluator_for(servers: int) -> Evaluator:
     """Return an evaluator for a cluster of so many servers, whose quorums are the majorities."""
     small, indexes = cluster(servers, terms=0, indexes=0), Numbers()
-    domains = {**small.domains, ENTRY: Entries(), TERM: Numbers(), INDEX: indexes}
+    domains = {**small.domains, ENTRY: Entries(), TERM: Numbers(), INDEX: indexes, MESSAGE: Numbers()}
     constants: dict[str, Callable[..., Value]] = {**small.constants, "term_of": attrgetter("term")}
     return Evaluator(Concrete(SPECIFICATION, Universe(domains, constants)), indexes)

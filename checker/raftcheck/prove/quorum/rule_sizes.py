@@ -7,9 +7,9 @@ from typing import Any
 import z3
 
 from raftcheck.model import ModelError
-from raftcheck.prove.rule_text import RuleText
-from raftcheck.prove.solving import Query, ask
-from raftcheck.prove.whole import Whole, whole
+from raftcheck.prove.quorum.rule_text import RuleText
+from raftcheck.prove.quorum.solving import Query, ask
+from raftcheck.prove.quorum.whole import Whole, whole
 from raftspec.quorum import majority
 
 CHECKED_UP_TO = 1_000

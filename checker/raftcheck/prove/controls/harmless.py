@@ -3,7 +3,7 @@
 Most of them drop a guard that is there for sense or for speed, and not for safety.
 """
 
-from raftcheck.prove.changing import harmless, with_guard, without_assignment, without_guard
+from raftcheck.prove.controls.changing import harmless, with_guard, without_assignment, without_guard
 from raftspec.proof import RAFT
 from raftspec.raft import commit_index, i, leader, voted
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from raftcheck.prove.finite import InductionCounterexample
+from raftcheck.prove.safety.finite import InductionCounterexample
 from raftspec.concrete import State, Value, Values
 from raftspec.logic import BOOLEAN, Action, Function, Sort
 from raftspec.raft import ENTRY, MESSAGE, QUORUM, SERVER

@@ -11,7 +11,7 @@ from functools import partial, reduce
 from typing import Any
 
 from raftcheck.model import ModelError
-from raftcheck.prove.whole import Truth, Whole, chosen, conjunction, disjunction, negation, whole
+from raftcheck.prove.quorum.whole import Truth, Whole, chosen, conjunction, disjunction, negation, whole
 
 LONGEST_TEXT = 200
 MOST_PARTS = 100

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from raftcheck.prove.symbolic import Goal, Scope, State, Symbolic, conjunction, formula_of
+from raftcheck.prove.safety.symbolic import Goal, Scope, State, Symbolic, conjunction, formula_of
 from raftspec.logic import Action, Claim, Specification, Variable, for_all
 from raftspec.raft import QUORUM, is_quorum
 

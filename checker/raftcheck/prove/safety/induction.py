@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from raftcheck.prove.certificate import Certificate
-from raftcheck.prove.finite import InductionCounterexample, find_counterexample
-from raftcheck.prove.induction_text import counterexample_text, summary
-from raftcheck.prove.obligations import Obligation, obligations
-from raftcheck.prove.portfolio import AT_ONCE, BRIEFLY, PATIENTLY, Found, Portfolio
+from raftcheck.prove.controls.executions import GuardError
+from raftcheck.prove.controls.witnesses import witnesses
 from raftcheck.prove.results import Outcome
+from raftcheck.prove.safety.certificate import Certificate
+from raftcheck.prove.safety.finite import InductionCounterexample, find_counterexample
+from raftcheck.prove.safety.induction_text import counterexample_text, summary
+from raftcheck.prove.safety.obligations import Obligation, obligations
+from raftcheck.prove.safety.portfolio import AT_ONCE, BRIEFLY, PATIENTLY, Found, Portfolio
 from raftspec.logic import Action, Claim, Specification
 from raftspec.proof import RAFT
 
@@ -87,7 +89,25 @@ def prove_raft(
     """
     prover = Prover(specification, certificate, progress)
     outcomes = [prover.outcome(theorem) for theorem in theorems(specification)]
-    return SafetyProof(specification, tuple(outcomes), prover.found)
+    return SafetyProof(specification, (*outcomes, every_action_happens(specification)), prover.found)
+
+
+def every_action_happens(specification: Specification) -> Outcome:
+    """Return whether the proof is about something: for each action an execution in which it happens."""
+    started = time.perf_counter()
+    outcome = Outcome(
+        "Every action happens", "The theorems are not empty: no guard excludes everything.", "", "proved", 0
+    )
+    try:
+        found = witnesses(specification)
+    except GuardError as error:
+        return replace(outcome, status="unknown", detail=f"the execution that should show it is refused: {error}")
+    missing = [action.name for action in specification.actions if action.name not in found]
+    if missing:
+        return replace(outcome, status="unknown", detail=f"no execution is known in which these do: {missing}")
+    lengths = [len(run.steps) for run in found.values()]
+    detail = f"executed from the initial state, in {min(lengths)} to {max(lengths)} steps each"
+    return replace(outcome, detail=detail, seconds=time.perf_counter() - started)
 
 
 class Prover:

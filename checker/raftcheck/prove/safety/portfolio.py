@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import z3
 
-from raftcheck.prove.obligations import Encoding, Obligation, Posed
-from raftcheck.prove.symbolic import Symbolic
+from raftcheck.prove.safety.obligations import Encoding, Obligation, Posed
+from raftcheck.prove.safety.symbolic import Symbolic
 from raftspec.logic import Specification
 
 

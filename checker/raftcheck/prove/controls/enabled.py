@@ -8,7 +8,7 @@ each guard is checked as soon as its parameters are known.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from raftcheck.prove.executions import Step
+from raftcheck.prove.controls.executions import Step
 from raftspec.concrete import EMPTY, Bindings, Compiled, Concrete, State, Value, variables_in
 from raftspec.logic import BOOLEAN, Action, Apply, Comparison, Connective, Expression, Kind, Not, Variable
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from raftcheck.prove.enabled import Enabled
-from raftcheck.prove.executions import Run, Step
+from raftcheck.prove.controls.enabled import Enabled
+from raftcheck.prove.controls.executions import Run, Step
 from raftspec.concrete import Concrete, State
 from raftspec.logic import Action, Expression, Specification, SpecificationError, all_of, for_all
 from raftspec.raft import commit, commit_index, current_term, last, last_index, match_index, n, p, prev, t

@@ -15,7 +15,7 @@ from typing import Any
 
 import z3
 
-from raftcheck.prove.solving import Query
+from raftcheck.prove.quorum.solving import Query
 
 i = z3.Int("i")
 

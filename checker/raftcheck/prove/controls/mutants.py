@@ -2,11 +2,11 @@
 
 A mutant drops or replaces one guard or one assignment of an action (or the quorums' intersection). It tells which
 invariants the changed action no longer preserves, and which promise is broken in the end, if there is an execution that
-breaks one: `raftcheck.prove.counterexamples` has it. Some changes break only the argument, or nothing at all; then
-`remark` says why.
+breaks one: `raftcheck.prove.controls.counterexamples` has it. Some changes break only the argument, or nothing at all;
+then `remark` says why.
 """
 
-from raftcheck.prove.changing import (
+from raftcheck.prove.controls.changing import (
     Mutant,
     mutant,
     with_assignments,
@@ -15,7 +15,7 @@ from raftcheck.prove.changing import (
     without_axiom,
     without_guard,
 )
-from raftcheck.prove.harmless import HARMLESS
+from raftcheck.prove.controls.harmless import HARMLESS
 from raftspec.logic import FALSE, TRUE, SpecificationError, if_else
 from raftspec.proof import RAFT
 from raftspec.raft import (

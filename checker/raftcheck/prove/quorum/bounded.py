@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from functools import total_ordering
 from itertools import combinations, combinations_with_replacement, product
 
-from raftcheck.prove.functions import QuorumFunctions, in_words
-from raftcheck.prove.solving import Finding
+from raftcheck.prove.quorum.functions import QuorumFunctions, in_words
+from raftcheck.prove.quorum.solving import Finding
 
 MOST_SERVERS_OF_SETS = 8
 MOST_SERVERS_OF_INDEXES = 5

@@ -23,13 +23,13 @@ from typing import Any
 import z3
 
 from raftcheck.model import ModelError
-from raftcheck.prove.functions import in_words
-from raftcheck.prove.quorums import TWO_QUORUMS_SHARE_A_SERVER, sizes_overlap
+from raftcheck.prove.quorum.functions import in_words
+from raftcheck.prove.quorum.rule_sizes import CHECKED_UP_TO, QuorumRule, Sizes, least_size, n, require_defined, sizes_of
+from raftcheck.prove.quorum.rule_tolerance import Progress, Tolerance, progress_of, tolerance_of
+from raftcheck.prove.quorum.solving import follow
+from raftcheck.prove.quorum.theorems import TWO_QUORUMS_SHARE_A_SERVER, sizes_overlap
+from raftcheck.prove.quorum.whole import Whole
 from raftcheck.prove.results import Outcome, ProofVerdict, Status, verdict_of
-from raftcheck.prove.rule_sizes import CHECKED_UP_TO, QuorumRule, Sizes, least_size, n, require_defined, sizes_of
-from raftcheck.prove.rule_tolerance import Progress, Tolerance, progress_of, tolerance_of
-from raftcheck.prove.solving import follow
-from raftcheck.prove.whole import Whole
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import msgspec
 import z3
 
 from raftcheck.model import ModelError
-from raftcheck.prove.portfolio import Found
+from raftcheck.prove.safety.portfolio import Found
 
 SCHEMA = "raftproof-certificate/1"
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import z3
 
-from raftcheck.prove.obligations import Encoding, Obligation, Posed
-from raftcheck.prove.symbolic import (
+from raftcheck.prove.safety.obligations import Encoding, Obligation, Posed
+from raftcheck.prove.safety.symbolic import (
     Scope,
     Symbolic,
     conjunction,
@@ -23,7 +23,7 @@ from raftcheck.prove.symbolic import (
     implication,
     is_plainly,
 )
-from raftcheck.prove.symbolic import State as SymbolicState
+from raftcheck.prove.safety.symbolic import State as SymbolicState
 from raftspec.concrete import Concrete, State, Universe, Value, Values, cluster, premises_of, staged
 from raftspec.logic import BOOLEAN, Action, Expression, ForAll, Function, Kind, Sort, Specification, Variable
 from raftspec.raft import ENTRY, MESSAGE, QUORUM, SERVER, common, is_quorum, member, term_of

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from raftcheck.model import ModelError
-from raftcheck.prove.functions import in_words
-from raftcheck.prove.quorums import TWO_QUORUMS_SHARE_A_SERVER
+from raftcheck.prove.quorum.functions import in_words
+from raftcheck.prove.quorum.rule_sizes import QuorumRule, executed, function_of
+from raftcheck.prove.quorum.theorems import TWO_QUORUMS_SHARE_A_SERVER
 from raftcheck.prove.results import Outcome, ProofVerdict, Status, verdict_of
-from raftcheck.prove.rule_sizes import QuorumRule, executed, function_of
 from raftspec.quorum import fault_tolerance
 
 MOST_SERVERS = 20
@@ -159,7 +159,7 @@ def members(number: Any) -> tuple[int, ...]:
 
 
 def judge(sums: Sums, servers: int, election: HeavyQuorums, commit: HeavyQuorums) -> list[tuple[Outcome, Pair | None]]:
-    """Try all pairs of sets that must overlap; `raftcheck.prove.quorum_rules` says which and why."""
+    """Try all pairs of sets that must overlap; `raftcheck.prove.quorum.rules` says which and why."""
     heavy = f"sets of weight {election.threshold:,} or more"
     if election.threshold == commit.threshold:
         wanted = [(TWO_QUORUMS_SHARE_A_SERVER, f"Any two {heavy} share a server.", commit)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from raftcheck.prove.whole import Whole, whole
+from raftcheck.prove.quorum.whole import Whole, whole
 from raftspec import quorum
 
 

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import z3
 
-from raftcheck.prove.functions import formula
-from raftcheck.prove.rule_sizes import CHECKED_UP_TO, Sizes, least_size, n
-from raftcheck.prove.solving import Query, ask
+from raftcheck.prove.quorum.functions import formula
+from raftcheck.prove.quorum.rule_sizes import CHECKED_UP_TO, Sizes, least_size, n
+from raftcheck.prove.quorum.solving import Query, ask
 from raftspec.quorum import fault_tolerance
 
 ROWS = 9

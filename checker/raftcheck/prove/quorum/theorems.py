@@ -11,16 +11,16 @@ from typing import Any
 
 import z3
 
-from raftcheck.prove.bounded import (
+from raftcheck.prove.quorum.bounded import (
     MOST_SERVERS_OF_INDEXES,
     MOST_SERVERS_OF_SETS,
     greatest_index,
     two_quorums_of_sets,
 )
-from raftcheck.prove.counting import Block, Survivors, TwoQuorums, i
-from raftcheck.prove.functions import SPECIFICATION, QuorumFunctions, formula, in_words
+from raftcheck.prove.quorum.counting import Block, Survivors, TwoQuorums, i
+from raftcheck.prove.quorum.functions import SPECIFICATION, QuorumFunctions, formula, in_words
+from raftcheck.prove.quorum.solving import Finding, Query, Theorem, follow, prove
 from raftcheck.prove.results import Outcome
-from raftcheck.prove.solving import Finding, Query, Theorem, follow, prove
 
 n, k, q, f = z3.Ints("n k q f")
 

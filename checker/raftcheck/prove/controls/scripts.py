@@ -6,7 +6,7 @@ Moves are sequences of the specification's actions, every guard checked.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from raftcheck.prove.executions import Cluster
+from raftcheck.prove.controls.executions import Cluster
 from raftspec.concrete import State
 
 

@@ -1,0 +1,1 @@
+"""What shows that the proof can fail, and is not empty: mutants of the specification, and executions."""
