@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```(?:\n\n```\n(.*?)```)?", README, re.DOTALL)
+SECONDS = re.compile(r" +\d+\.\d{3}$|by Z3 .*")
 FIGURES = re.compile(r"(took|peak memory|\d+\.\d+ s).*")
 
 
@@ -51,3 +52,13 @@ def test_a_rule_is_proved_as_the_readme_shows(capsys: pytest.CaptureFixture[str]
     assert [FIGURES.sub("", line) for line in out.splitlines()] == [
         FIGURES.sub("", line) for line in shown[3].splitlines()
     ]
+
+
+def test_the_proof_is_as_the_readme_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    start = README.index("   theorem ")
+    shown = README[start : README.index("\n```", start)]
+    assert main(["prove"]) == 0
+    out = {SECONDS.sub("", line.rstrip()) for line in capsys.readouterr().out.splitlines()}
+    lines = [SECONDS.sub("", line) for line in shown.splitlines() if line != "..."]
+    assert len(lines) > 5
+    assert [line for line in lines if line not in out] == []
