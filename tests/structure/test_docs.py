@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from raftcheck.prove.controls.mutants import MUTANTS as SPECIFICATION_MUTANTS
 from raftcheck.prove.quorum.theorems import quorum_theorems
 from raftcheck.prove.safety.induction import theorems as safety_theorems
+from raftcheck.prove.safety.obligations import obligations
 from raftcheck.raft import MUTANTS, SAFETY
 from raftspec.proof import RAFT
 from tests.conftest import ROOT
@@ -62,6 +64,17 @@ def test_the_map_names_every_file() -> None:
 
 def test_the_changelog_counts_the_mutants() -> None:
     assert f"{len(MUTANTS)} mutants" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_text_about_the_proof_counts_right() -> None:
+    text = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
+    assert len(RAFT.actions) == 13
+    assert "in thirteen actions" in text
+    assert f"an invariant of {len(RAFT.invariants)} conjuncts" in text
+    assert f"there are {sum(1 for _ in obligations(RAFT))} queries" in text
+    assert f"{len(SPECIFICATION_MUTANTS)} mutants of the specification" in text
+    assert f"The {sum(bool(mutant.breaks) for mutant in SPECIFICATION_MUTANTS)} harmful ones" in text
+    assert f"({sum(mutant.violates is not None for mutant in SPECIFICATION_MUTANTS)} times)" in text
 
 
 @pytest.mark.parametrize("path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda p: p.name)
