@@ -104,6 +104,14 @@ def test_an_invariant_that_is_not_one_leaves_safety_unproved() -> None:
     assert {status[claim.name] for claim in (*RAFT.safety, *RAFT.steps)} == {"unknown"}
 
 
+def test_an_invariant_that_is_false_at_first_is_refuted_by_the_initial_state() -> None:
+    claim = Claim("Somebody Leads", ~for_all([n], ~leader[n]), "False at first.")
+    outcome = prove_raft(load(), replace(RAFT, actions=(), lemmas={}, invariants=(*RAFT.invariants, claim))).outcomes[0]
+    assert outcome.status == "refuted"
+    assert outcome.detail == 'the initial state breaks "Somebody Leads"'
+    assert outcome.counterexample.startswith("The initial state of 1 server (quorums of 1):")
+
+
 def test_a_lemma_that_is_false_stops_the_proof_of_its_action(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not used for what comes after it."""
     monkeypatch.setattr("raftcheck.prove.safety.induction.find_counterexample", lambda *_: None)
@@ -123,6 +131,15 @@ def test_a_guard_that_excludes_everything_is_no_proof() -> None:
     assert {outcome.status for outcome in outcomes[:-1]} == {"proved"}
     assert outcomes[-1].status == "unknown"
     assert "'never' is not so" in outcomes[-1].detail
+
+
+def test_hypotheses_that_contradict_each_other_are_no_proof() -> None:
+    """From them everything follows, so Z3 proves all; but they are false of what is executed."""
+    axiom = Claim("False", for_all([n], ~(current_term[n] == current_term[n])), "Never true.")
+    outcomes = prove_raft(load(), replace(RAFT, axioms=(*RAFT.axioms, axiom))).outcomes
+    assert {outcome.status for outcome in outcomes[:-1]} == {"proved"}
+    assert outcomes[-1].status == "refuted"
+    assert outcomes[-1].detail == "false in a state that is reached: False"
 
 
 EDITS = [

@@ -60,7 +60,8 @@ SECONDS = 20.0
 class InductionCounterexample:
     """A state in which all invariants are true, and what is broken by it or by an action from it.
 
-    It need not be reachable: it shows that the argument fails, not that the system does.
+    It need not be reachable: it shows that the argument fails, not that the system does. With `is_initial` it is the
+    initial state, which breaks an invariant.
     """
 
     specification: Specification
@@ -70,6 +71,7 @@ class InductionCounterexample:
     before: State
     after: State
     broken: tuple[str, ...]
+    is_initial: bool = False
 
 
 def find_counterexample(
@@ -188,6 +190,8 @@ class FiniteSearch:
 
     def counterexample(self, obligation: Obligation) -> InductionCounterexample | None:
         """Return a counterexample to an obligation, None if there is none in this universe or Z3 gives up."""
+        if obligation.rule == "initial":
+            return self._broken_at_first(obligation)
         posed = self._encoding.posed(obligation)
         solver = z3.SolverFor("QF_BV")
         solver.set("timeout", int(1000 * SECONDS))
@@ -197,6 +201,17 @@ class FiniteSearch:
         if solver.check() != z3.sat:
             return None
         return self._confirmed(obligation, solver.model(), posed)
+
+    def _broken_at_first(self, obligation: Obligation) -> InductionCounterexample | None:
+        """Return the initial state, if it breaks an invariant."""
+        concrete = Concrete(self._specification, self._size.universe())
+        state = concrete.initial()
+        broken = concrete.broken(self._specification.invariants, state)
+        if obligation.claim.name not in broken:
+            return None
+        return InductionCounterexample(
+            self._specification, concrete.universe, None, {}, state, state, tuple(broken), is_initial=True
+        )
 
     def _limits(self) -> Iterable[Any]:
         """Return that all values are elements of their sorts, and that there is room for one more of each number."""

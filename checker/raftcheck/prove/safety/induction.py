@@ -15,7 +15,7 @@ from raftcheck.prove.safety.finite import InductionCounterexample, find_countere
 from raftcheck.prove.safety.induction_text import counterexample_text, summary
 from raftcheck.prove.safety.obligations import Obligation, obligations
 from raftcheck.prove.safety.portfolio import AT_ONCE, BRIEFLY, PATIENTLY, Found, Portfolio
-from raftspec.logic import Action, Claim, Specification
+from raftspec.logic import Action, Claim, Specification, SpecificationError
 from raftspec.proof import RAFT
 
 Progress = Callable[[int, int, str], None]
@@ -93,18 +93,27 @@ def prove_raft(
 
 
 def every_action_happens(specification: Specification) -> Outcome:
-    """Return whether the proof is about something: for each action an execution in which it happens."""
+    """Return whether the proof is about something.
+
+    For each action there must be an execution in which it happens, and in all states of these the axioms and the
+    invariants must be true: from hypotheses that contradict each other, everything would follow.
+    """
     started = time.perf_counter()
-    outcome = Outcome(
-        "Every action happens", "The theorems are not empty: no guard excludes everything.", "", "proved", 0
-    )
+    meaning = "The theorems are not empty: no guard excludes everything, and the hypotheses can all be true."
+    outcome = Outcome("Every action happens", meaning, "", "proved", 0.0)
     try:
         found = witnesses(specification)
-    except GuardError as error:
+    except (GuardError, SpecificationError) as error:
         return replace(outcome, status="unknown", detail=f"the execution that should show it is refused: {error}")
     missing = [action.name for action in specification.actions if action.name not in found]
     if missing:
         return replace(outcome, status="unknown", detail=f"no execution is known in which these do: {missing}")
+    hypotheses = (*specification.axioms, *specification.invariants)
+    broken = {name for run in found.values() for name in run.concrete.broken(hypotheses, run.state)}
+    if broken:
+        return replace(
+            outcome, status="refuted", detail=f"false in a state that is reached: {', '.join(sorted(broken))}"
+        )
     lengths = [len(run.steps) for run in found.values()]
     detail = f"executed from the initial state, in {min(lengths)} to {max(lengths)} steps each"
     return replace(outcome, detail=detail, seconds=time.perf_counter() - started)

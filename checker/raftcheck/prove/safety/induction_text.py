@@ -26,23 +26,30 @@ def value_text(sort: Sort, value: Value) -> str:
 def summary(found: InductionCounterexample) -> str:
     """Return in a line what is broken by what."""
     broken = ", ".join(f'"{name}"' for name in found.broken)
-    return f"{found.action.name} breaks {broken}" if found.action else f"it does not follow: {broken}"
+    if found.action:
+        return f"{found.action.name} breaks {broken}"
+    return f"{'the initial state breaks' if found.is_initial else 'it does not follow:'} {broken}"
 
 
 def counterexample_text(found: InductionCounterexample) -> str:
-    """Return a counterexample in lines."""
-    servers, quorum = len(found.universe.domain(SERVER)), found.universe.domain(QUORUM)[0]
+    """Return a counterexample in lines. What is not listed of its state is false, 0, or the first element."""
     shown = found.specification.state
-    lines = [
-        f"A state of {servers} {'server' if servers == 1 else 'servers'} (quorums of {len(quorum)}) in which every "  # type: ignore[arg-type]
-        "invariant is true:",
-        *(f"  {line}" for function in shown for line in function_lines(function, found.before)),
-    ]
+    lines = [headline(found)]
+    lines += [f"  {line}" for function in shown for line in function_lines(function, found.before)]
     if found.action:
         lines += [f"In it {action_text(found.action, found.arguments)} may happen. It changes"]
         lines += [f"  {line}" for line in changes(shown, found.before, found.after)]
     lines += ["That breaks" if found.action else "In it these are not true:"]
     return "\n".join([*lines, *(f"  {line}" for line in broken_lines(found))])
+
+
+def headline(found: InductionCounterexample) -> str:
+    """Return what kind of state it is."""
+    servers, quorum = len(found.universe.domain(SERVER)), found.universe.domain(QUORUM)[0]
+    cluster = f"{servers} {'server' if servers == 1 else 'servers'} (quorums of {len(quorum)})"  # type: ignore[arg-type]
+    if found.is_initial:
+        return f"The initial state of {cluster}:"
+    return f"A state of {cluster} in which every invariant is true (what is not listed is false, 0, s0 ...):"
 
 
 def action_text(action: Action, arguments: Mapping[str, Value]) -> str:
