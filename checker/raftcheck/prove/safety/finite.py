@@ -12,6 +12,7 @@ from typing import Any
 
 import z3
 
+from raftcheck.prove.asking import answer_of
 from raftcheck.prove.safety.obligations import Encoding, Obligation, Posed
 from raftcheck.prove.safety.symbolic import (
     Scope,
@@ -198,7 +199,7 @@ class FiniteSearch:
         solver.set("random_seed", 0)
         solver.add(*self._limits(), *(self._finite.within(v.sort, c) for v, c in posed.constants if v.sort != BOOLEAN))
         solver.add(*posed.hypotheses.values(), z3.Not(posed.goal))
-        if solver.check() != z3.sat:
+        if answer_of(solver) != z3.sat:
             return None
         return self._confirmed(obligation, solver.model(), posed)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import z3
 
+from raftcheck.prove.asking import answer_of
 from raftcheck.prove.safety.obligations import Encoding, Obligation, Posed
 from raftcheck.prove.safety.symbolic import Symbolic
 from raftspec.logic import Specification
@@ -119,7 +120,7 @@ def few_hypotheses(posed: Posed, strategy: Strategy) -> tuple[str, ...] | None:
     for label, name in labels.items():
         solver.assert_and_track(posed.hypotheses[name], label)
     solver.add(*posed.axioms, z3.Not(posed.goal))
-    if solver.check() != z3.unsat:
+    if answer_of(solver) != z3.unsat:
         return None
     return tuple(sorted(labels[str(label)] for label in solver.unsat_core()))
 
@@ -128,4 +129,4 @@ def is_proved(posed: Posed, support: Iterable[str], strategy: Strategy, seconds:
     """Tell whether Z3 proves the goal from the axioms and some of the hypotheses."""
     solver = strategy.solver(seconds, seed)
     solver.add(*posed.axioms, *(posed.hypotheses[name] for name in support), z3.Not(posed.goal))
-    return bool(solver.check() == z3.unsat)
+    return bool(answer_of(solver) == z3.unsat)
