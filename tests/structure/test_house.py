@@ -25,7 +25,15 @@ ALLOWED = {
 }  # fmt: skip
 """Who may import what of ours; the longest matching prefix counts."""
 
-STANDARD_LIBRARY_OF_THE_SPECIFICATION = {"collections.abc", "dataclasses", "enum", "itertools", "json", "typing"}
+STANDARD_LIBRARY_OF_THE_SPECIFICATION = {
+    "collections",
+    "collections.abc",
+    "dataclasses",
+    "enum",
+    "itertools",
+    "json",
+    "typing",
+}
 
 PURE = ["raftspec", "raftimpl"]
 """Packages without clock, randomness, I/O, logging and globals."""

@@ -79,6 +79,8 @@ def prove(
     }
     options = [option for option, value in given.items() if value is not None]
     require_sensible(what, options)
+    if what == "quorum" and (certificate or write_certificate):
+        raise ModelError("proofs are stored of raft alone: the theorems about quorums need none")
     require_writable(json)
     if weights is not None:
         found = check_weights(arguments.weights(weights), rule, election_rule=election_rule, commit_rule=commit_rule)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from raftcheck.model import ModelError
 from raftcheck.prove.controls.executions import GuardError
 from raftcheck.prove.controls.witnesses import witnesses
 from raftcheck.prove.results import Outcome
@@ -15,6 +16,7 @@ from raftcheck.prove.safety.finite import InductionCounterexample, find_countere
 from raftcheck.prove.safety.induction_text import counterexample_text, summary
 from raftcheck.prove.safety.obligations import Obligation, obligations
 from raftcheck.prove.safety.portfolio import AT_ONCE, BRIEFLY, PATIENTLY, Found, Portfolio
+from raftspec.form import faults
 from raftspec.logic import Action, Claim, Specification, SpecificationError
 from raftspec.proof import RAFT
 
@@ -85,8 +87,12 @@ def prove_raft(
     """Prove a specification safe, for every number of servers, terms and entries.
 
     It is assumed that any two quorums share a server, which `raftcheck.prove.prove_quorums` proves of majorities.
-    Obligations that the certificate knows are replayed, the others searched for; with an empty one, all.
+    Obligations that the certificate knows are replayed, the others searched for; with an empty one, all. Raises
+    ModelError for a specification that is not well formed.
     """
+    wrong = faults(specification)
+    if wrong:
+        raise ModelError(f"the specification is not well formed: {wrong[0]}")
     prover = Prover(specification, certificate, progress)
     outcomes = [prover.outcome(theorem) for theorem in theorems(specification)]
     return SafetyProof(specification, (*outcomes, every_action_happens(specification)), prover.found)
@@ -103,7 +109,7 @@ def every_action_happens(specification: Specification) -> Outcome:
     outcome = Outcome("Every action happens", meaning, "", "proved", 0.0)
     try:
         found = witnesses(specification)
-    except (GuardError, SpecificationError) as error:
+    except (GuardError, SpecificationError, KeyError) as error:
         return replace(outcome, status="unknown", detail=f"the execution that should show it is refused: {error}")
     missing = [action.name for action in specification.actions if action.name not in found]
     if missing:
