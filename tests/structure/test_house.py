@@ -20,6 +20,8 @@ ALLOWED = {
                        "raftcheck.raft"},
     "raftcheck.prove": {"raftspec", "raftcheck.model", "raftcheck.prove", "raftcheck.version"},
     "raftcheck.document": {"raftspec", "raftcheck.model", "raftcheck.document"},
+    "raftcheck.oracle": {"raftspec", "raftimpl", "raftcheck.model", "raftcheck.explore", "raftcheck.raft",
+                         "raftcheck.oracle", "raftcheck.version"},
     "raftcheck.cli": {"raftcheck"},
     "raftcheck": {"raftcheck.model", "raftcheck.explore", "raftcheck.version"},
 }  # fmt: skip

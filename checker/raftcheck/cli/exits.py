@@ -2,6 +2,7 @@
 
 from raftcheck.explore import Verdict
 from raftcheck.explore.simulate import SimulationVerdict
+from raftcheck.oracle.judgement import Answer
 from raftcheck.prove import ProofVerdict
 
 USAGE_ERROR = 2
@@ -14,3 +15,5 @@ EXIT_CODES: dict[Verdict, int] = {"holds": 0, "violated": 1, "inconclusive": INC
 SIMULATION_EXIT_CODES: dict[SimulationVerdict, int] = {"not violated": 0, "violated": 1, "inconclusive": INCONCLUSIVE}
 
 PROOF_EXIT_CODES: dict[ProofVerdict, int] = {"proved": 0, "refuted": 1, "inconclusive": INCONCLUSIVE, "vacuous": 4}
+
+JUDGEMENT_EXIT_CODES: dict[Answer, int] = {"accept": 0, "reject": 1, "undecided": INCONCLUSIVE}

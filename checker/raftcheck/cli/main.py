@@ -11,6 +11,7 @@ import typer
 from raftcheck.cli.check import check
 from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYPER, USAGE_ERROR
 from raftcheck.cli.failures import failures
+from raftcheck.cli.judge import judge
 from raftcheck.cli.mutants import mutants
 from raftcheck.cli.prove import prove
 from raftcheck.cli.replay import replay
@@ -29,8 +30,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="A Raft that you can trust, and test yours against.\n\n"
-    "Exit codes: 0 holds (of simulate: not violated, which proves nothing) or proved, 1 violated or refuted, 2 usage "
-    "or configuration error, 3 inconclusive (a limit was reached), "
+    "Exit codes: 0 holds (of simulate: not violated, which proves nothing), proved or accepted, 1 violated, refuted or "
+    "rejected, 2 usage or configuration error, 3 inconclusive or undecided (a limit was reached), "
     "4 vacuous (a situation that should occur never did), 70 internal error.",
 )
 app.command()(check)
@@ -40,6 +41,7 @@ app.command()(failures)
 app.command()(prove)
 app.command()(replay)
 app.command()(spec)
+app.add_typer(judge)
 
 
 def print_version(wanted: bool) -> None:

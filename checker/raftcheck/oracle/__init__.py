@@ -1,0 +1,9 @@
+"""The oracle: is what another implementation did allowed?
+
+Traces of whole clusters, histories of clients, and peers that are driven step by step. Every answer is accept, reject
+or undecided: see `Judgement`.
+"""
+
+from raftcheck.oracle.judgement import Judgement, Rejection, UnreadableError
+
+__all__ = ["Judgement", "Rejection", "UnreadableError"]
