@@ -1,0 +1,1 @@
+"""Traces of whole clusters, judged against the specification."""
