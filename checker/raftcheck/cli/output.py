@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -32,6 +32,11 @@ def write_json(document: dict[str, Any], target: str) -> None:
 def json_text(document: dict[str, Any]) -> str:
     """Return a document as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def json_lines(documents: Iterable[dict[str, Any]]) -> str:
+    """Return documents as JSON, one a line."""
+    return "".join(msgspec.json.encode(document).decode() + "\n" for document in documents)
 
 
 def write_file(path: Path, text: str) -> None:

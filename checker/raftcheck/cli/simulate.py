@@ -10,7 +10,15 @@ import typer
 from raftcheck.cli import options as o
 from raftcheck.cli.check import chosen
 from raftcheck.cli.exits import SIMULATION_EXIT_CODES
-from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, walks_line, write_json
+from raftcheck.cli.output import (
+    json_lines,
+    progress_on_stderr,
+    require_folder,
+    require_writable,
+    walks_line,
+    write_file,
+    write_json,
+)
 from raftcheck.cli.saving import save_counterexample
 from raftcheck.explore.simulate import Simulation
 from raftcheck.explore.simulate import simulate as walk
@@ -21,6 +29,7 @@ from raftcheck.raft.counterexample import recorded
 from raftcheck.raft.labels import RaftLabels
 from raftcheck.raft.mutants import mutant_named
 from raftcheck.raft.properties import raft_properties
+from raftcheck.raft.recording import Recorder
 from raftcheck.raft.simulation import RATES, budgets, figures
 from raftcheck.report import counterexample_text, simulation_document, simulation_text
 from raftcheck.version import __version__
@@ -51,6 +60,7 @@ def simulate(
     max_seconds: o.MaxSecondsOption = None,
     json: o.JsonOption = None,
     save: o.SaveOption = None,
+    trace: o.TraceOption = None,
 ) -> int:
     """Walk at random through the behaviours of a cluster, and check Raft's properties at every state and step.
 
@@ -84,11 +94,15 @@ def simulate(
     properties = chosen(raft_properties(bounds), only or [])
     require_writable(json)
     require_folder(save)
+    require_writable(str(trace) if trace else None)
+    seed = given_or(seed, SystemRandom().randrange(SEEDS))
+    source = f"raftproof {__version__} simulate, seed {seed}" + (f", mutant {mutant}" if mutant else "")
+    recorder = Recorder(bounds, rules, source) if trace else None
     with progress_on_stderr("simulate", walks_line) as progress:
         found = walk(
             raft_system(bounds, rules),
             properties,
-            seed=given_or(seed, SystemRandom().randrange(SEEDS)),
+            seed=seed,
             steps=steps,
             walks=given_or(walks, max(1, STEPS_IN_ALL // max(steps, 1))),
             rates=RATES,
@@ -96,7 +110,10 @@ def simulate(
             max_seconds=max_seconds,
             progress=progress,
             bounds=bounds.to_dict(),
+            record=recorder,
         )
+    if trace and recorder:
+        write_file(trace, json_lines(recorder.lines))
     report(found, bounds, mutant, json, save)
     return SIMULATION_EXIT_CODES[found.verdict]
 
