@@ -148,7 +148,7 @@ class Pairing:
         """Return the history; what is still under way has an unknown outcome. Raises UnreadableError if it is empty."""
         if not self.history.events:
             raise UnreadableError(self.history.name, 0, "holds no operation")
-        self.history.unfinished = len(self._open)
+        self.history.unfinished = sum(not event.is_stale for _, event in self._open.values())
         for position, event in self._open.values():
             self._enter(position, event, self.history.events, None)
         self.history.calls.sort(key=lambda call: call.invoked)

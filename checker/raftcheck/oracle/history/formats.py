@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from raftcheck.model import ModelError
+from raftcheck.oracle.history.edn_history import Foreign, read_edn_history
+from raftcheck.oracle.history.etcd import Etcd
 from raftcheck.oracle.history.events import Event, History, Pairing
 from raftcheck.oracle.history.jepsen_log import read_jepsen_log
+from raftcheck.oracle.history.json_history import JsonHeader, read_json_history
 from raftcheck.oracle.history.models import KeyValue, Model, Register
 from raftcheck.oracle.history.porcupine_log import read_porcupine_log
 from raftcheck.oracle.lines import Lines, open_lines
@@ -16,18 +19,21 @@ class Format:
     """A format: what it is, how it is read, and the model that fits if none is named."""
 
     title: str
-    read: Callable[[Lines], Iterator[Event]]
+    read: Callable[[Lines], Iterator[Event | Foreign | JsonHeader]]
     model: str
 
 
 FORMATS: dict[str, Format] = {
     "jepsen": Format("a register log as Jepsen printed it", read_jepsen_log, "register"),
     "porcupine": Format("a key-value log of Porcupine's test data", read_porcupine_log, "keyvalue"),
+    "edn": Format("a history of Jepsen or Knossos", read_edn_history, "register"),
+    "json": Format("lines of JSON, see docs/histories.md", read_json_history, "etcd"),
 }
 
 MODELS: dict[str, Callable[[str], Model]] = {
     "register": lambda form: Register(),
     "keyvalue": lambda form: KeyValue("" if form == "porcupine" else None),
+    "etcd": lambda form: Etcd(),
 }
 """The models by name; what one of them is may depend on the format."""
 
@@ -47,5 +53,11 @@ def read_history(name: str, form: str) -> History:
     with open_lines(name) as lines:
         pairing = Pairing(History(lines.name))
         for event in FORMATS[form].read(lines):
-            pairing.add(event)
+            if isinstance(event, Event):
+                pairing.add(event)
+            elif isinstance(event, Foreign):
+                note = f"events of {event.process}, which is no client"
+                pairing.history.notes[note] = pairing.history.notes.get(note, 0) + 1
+            else:
+                pairing.history.initial = event.initial
         return pairing.finish()

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable
 from typing import Any, ClassVar
 
 from raftcheck.oracle.history.events import UNKNOWN, History, Operation, Unknown
-from raftcheck.oracle.history.values import same, text_of
+from raftcheck.oracle.history.values import At, same, text_of
 
 State = Hashable
 
@@ -18,6 +18,9 @@ class Model:
     name: ClassVar[str] = "a model"
     functions: ClassVar[frozenset[str]] = frozenset()
     """The functions that it knows; others are refused."""
+
+    together: str = ""
+    """Why no operations are judged apart, if so."""
 
     def initial(self) -> State:
         """Return the state before the first operation. States are hashable and immutable."""
@@ -68,6 +71,12 @@ def require_pair(operation: Operation) -> None:
         raise ValueError(f"{operation.function} needs [old new], not {text_of(operation.value)}")
 
 
+def require_no_revision(name: str, result: Any) -> None:
+    """Raise ValueError if a revision was told: nothing recorded goes unjudged."""
+    if isinstance(result, At):
+        raise ValueError(f"{name} has no revisions; the model etcd has")
+
+
 def require_flag(operation: Operation, result: Any) -> None:
     """Raise ValueError unless a compare-and-set told whether it succeeded."""
     if not isinstance(result, bool | Unknown):
@@ -107,6 +116,7 @@ class Register(Model):
     def check(self, operation: Operation, result: Any) -> None:
         """Refuse what is no operation of a register."""
         super().check(operation, result)
+        require_no_revision(self.name, result)
         if operation.function == "cas":
             require_pair(operation)
             require_flag(operation, result)
@@ -159,6 +169,7 @@ class KeyValue(Model):
     def check(self, operation: Operation, result: Any) -> None:
         """Refuse what is no operation of a key-value store."""
         super().check(operation, result)
+        require_no_revision(self.name, result)
         if operation.function == "cas":
             require_pair(operation)
             require_flag(operation, result)

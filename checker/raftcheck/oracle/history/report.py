@@ -50,7 +50,7 @@ def judgement_of(
         assumptions=(*assumptions(), *model.assumptions()),
         rejection=rejection_of(explanation, model) if explanation else None,
         why=why_undecided(judged, undecided) if undecided and not explanation else "",
-        details=dict(details(history, judged, undecided, explanation)),
+        details=dict(details(history, model, judged, undecided, explanation)),
         seconds=seconds,
     )
 
@@ -76,7 +76,11 @@ def keys_text(part: Part) -> str:
 
 
 def details(
-    history: History, judged: Sequence[JudgedPart], undecided: Sequence[JudgedPart], explanation: Explanation | None
+    history: History,
+    model: Model,
+    judged: Sequence[JudgedPart],
+    undecided: Sequence[JudgedPart],
+    explanation: Explanation | None,
 ) -> Iterator[tuple[str, Any]]:
     """Yield further facts."""
     if explanation:
@@ -85,11 +89,12 @@ def details(
     yield "operations", len(history.calls) + len(history.failed) + len(history.stale)
     if keys:
         yield "keys", len(keys)
-    if len(judged) > 1:
+    if model.together:
+        yield "judged together", model.together
+    elif len(judged) > 1:
         yield "judged apart", f"{len(judged)} groups of keys, of at most {max(sizes)} operations"
-    yield "unknown outcome", history.unknown
-    if history.unfinished:
-        yield "of these under way at the end", history.unfinished
+    at_the_end = f", {history.unfinished} of them under way at the end" if history.unfinished else ""
+    yield "unknown outcome", f"{history.unknown}{at_the_end}"
     yield "failed (no effect)", len(history.failed)
     if history.stale:
         yield "NOT judged: reads that may be stale by contract", len(history.stale)

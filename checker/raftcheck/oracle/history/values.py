@@ -26,6 +26,17 @@ class Items:
     pairs: frozenset[tuple[Hashable, Hashable]]
 
 
+@dataclass(frozen=True)
+class At:
+    """A result, and the revision of the store that was told with it."""
+
+    result: Hashable
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{text_of(self.result)} at revision {self.revision}"
+
+
 def frozen(value: Any) -> Hashable:
     """Return a value as a hashable one. Raises ValueError if it cannot be."""
     match value:
@@ -49,6 +60,8 @@ def distinct(value: Any) -> Hashable:
             return (bool, value)
         case tuple():
             return (tuple, *map(distinct, value))
+        case At(result, revision):
+            return (At, distinct(result), revision)
         case frozenset():
             return (frozenset, frozenset(map(distinct, value)))
         case Items(pairs):
