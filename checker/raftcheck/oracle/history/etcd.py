@@ -4,7 +4,8 @@ What put, get, delete, compare-and-set and list mean is told by `raftspec.keyval
 etcd counts them (its API's documentation: "Revisions", "Key-Value pair", "Transaction").
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+import operator
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,13 @@ from raftcheck.oracle.history.events import UNKNOWN, History, Operation
 from raftcheck.oracle.history.models import Model, State
 from raftcheck.oracle.history.values import At, Items, frozen
 from raftspec import keyvalue as spec
+
+SIGNS: dict[str, Callable[[int, int], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">": operator.gt,
+    "<": operator.lt,
+}
 
 FIRST_REVISION = 1
 """The revision of an empty store."""
@@ -58,6 +66,10 @@ class Etcd(Model):
         """Return the store before the first operation: empty, at revision 1, unless told otherwise."""
         return self._initial or Store(FIRST_REVISION if self._counts else 0)
 
+    def is_read(self, operation: Operation, result: Any) -> bool:
+        """Tell whether it reads."""
+        return operation.function in ("get", "list")
+
     def check(self, operation: Operation, result: Any) -> None:
         """Refuse what is no operation of such a store."""
         super().check(operation, result)
@@ -66,7 +78,7 @@ class Etcd(Model):
         if told is UNKNOWN:
             return
         if operation.function == "txn":
-            requests.require_responses(request, told)
+            requests.require_responses(told)
         else:
             requests.require_told(request.success[0], told)
 
@@ -130,7 +142,9 @@ class Etcd(Model):
         if fields["succeeded"] is not holds:
             return None
         responses = fields.get("responses")
-        fit = responses is None or all(fits(*one, item) for one, item in zip(told, responses, strict=True))
+        if responses is None:
+            return after
+        fit = len(responses) == len(told) and all(fits(*one, item) for one, item in zip(told, responses, strict=True))
         return after if fit else None
 
     def _after(
@@ -175,14 +189,9 @@ def is_true(compare: Compare, records: Mapping[spec.Key, Record]) -> bool:
     """Tell whether a condition holds. The numbers of a key that is absent are 0; its value equals nothing."""
     record = records.get(compare.key)
     if compare.target == "value":
-        return record is not None and (record.document == compare.operand) == (compare.sign == "=")
+        return record is not None and bool(record.document == compare.operand) is (compare.sign == "=")
     number = getattr(record, compare.target) if record else 0
-    return {
-        "=": number == compare.operand,
-        "!=": number != compare.operand,
-        ">": number > compare.operand,
-        "<": number < compare.operand,
-    }[compare.sign]
+    return SIGNS[compare.sign](number, compare.operand)
 
 
 def fits(wanted: spec.Operation, answer: spec.Result, before: Mapping[spec.Key, Record], told: Any) -> bool:
@@ -210,6 +219,6 @@ def record_fits(record: Record | None, told: Any) -> bool:
     if record is None or told is None:
         return record is None and told is None
     fields: dict[Any, Any] = dict(told.pairs)
-    if requests.document_of(fields["value"]) != record.document:
+    if "value" not in fields or requests.document_of(fields["value"]) != record.document:
         return False
     return all(bool(fields[name] == getattr(record, name)) for name in requests.NUMBERS if name in fields)

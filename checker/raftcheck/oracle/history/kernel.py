@@ -8,8 +8,8 @@ whole: none is ever taken for another.
 
 Three things are left out, and nothing is lost by that:
 
-- An operation under way that is possible now and changes nothing takes effect at once: any linearization that has it
-  later still is one if it is moved here.
+- A read under way that is possible now takes effect at once: any linearization that has it later still is one if it is
+  moved here. (Not so a write of what is there already: it may change something later.)
 - Operations of unknown outcome that ask the same are interchangeable from their invocation on, so they are counted.
 - A configuration that has used up more of these than another one, all else being equal, can do nothing that the other
   cannot.
@@ -45,6 +45,7 @@ class Search(NamedTuple):
     """All that a search reads and writes. A place belongs to an operation from its invocation to its completion."""
 
     events: np.ndarray  # kind, place (OFFER: kind of unknown operation), label
+    reads: np.ndarray  # label -> whether it never changes anything
     unknown_labels: np.ndarray  # kind of unknown operation -> label
     keys: np.ndarray  # state << 32 | label -> state, IMPOSSIBLE or EMPTY
     values: np.ndarray
@@ -122,7 +123,7 @@ def is_done(search, row, place):
 
 @kernel
 def find_eager(search, row, state):
-    """Return the choice of an operation that is possible and changes nothing, IMPOSSIBLE if there is none.
+    """Return the choice of a read that is possible, IMPOSSIBLE if there is none.
 
     EMPTY if some step from this state is not known.
     """
@@ -134,7 +135,7 @@ def find_eager(search, row, state):
             after = np.int64(get(search.keys, search.values, (state << 32) | label))
             if after == EMPTY:
                 return np.int64(EMPTY)
-            if after == state and found == IMPOSSIBLE:
+            if after >= 0 and search.reads[label] and found == IMPOSSIBLE:
                 found = np.int64(choice)
     for kind in range(search.offered.size):
         if search.used[row, kind] < search.offered[kind]:

@@ -41,6 +41,10 @@ class Model:
         """
         return (operation.key,)
 
+    def is_read(self, operation: Operation, result: Any) -> bool:
+        """Tell whether an operation that told `result` never changes any state. Reads are searched for faster."""
+        return False
+
     def check(self, operation: Operation, result: Any) -> None:
         """Raise ValueError if an operation or its result is none of this model's; the text says why."""
         if operation.function not in self.functions:
@@ -113,6 +117,10 @@ class Register(Model):
                 return compare_and_set(state, (expected,), (new,), result)
         return state if result is UNKNOWN or same(state[0], result) else None
 
+    def is_read(self, operation: Operation, result: Any) -> bool:
+        """Tell whether it is a read or a compare-and-set that found another value."""
+        return operation.function == "read" or result is False
+
     def check(self, operation: Operation, result: Any) -> None:
         """Refuse what is no operation of a register."""
         super().check(operation, result)
@@ -165,6 +173,10 @@ class KeyValue(Model):
         if isinstance(state[0], str | None):
             return (f"{state[0] or ''}{text}",)
         return state if result is UNKNOWN else None
+
+    def is_read(self, operation: Operation, result: Any) -> bool:
+        """Tell whether it reads, or found nothing to change."""
+        return operation.function == "get" or result is False
 
     def check(self, operation: Operation, result: Any) -> None:
         """Refuse what is no operation of a key-value store."""

@@ -14,6 +14,7 @@ from raftcheck.explore.columns import IntegerMap
 from raftcheck.explore.interning import Interner
 from raftcheck.explore.kernels.rows import EMPTY
 from raftcheck.explore.limits import MemoryLimitError, Watch
+from raftcheck.model import ModelError
 from raftcheck.oracle.history import kernel
 from raftcheck.oracle.history.events import Call, Operation
 from raftcheck.oracle.history.models import Model, State
@@ -36,6 +37,7 @@ class Steps:
         self._states, self._labels = Interner[object](), Interner[object]()
         self.states: list[State] = []
         self.labels: list[Label] = []
+        self.reads: list[bool] = []
 
     def state(self, state: State) -> int:
         """Return the number of a state."""
@@ -52,6 +54,7 @@ class Steps:
         )
         if number == len(self.labels):
             self.labels.append((asked, call.result))
+            self.reads.append(self.model.is_read(asked, call.result))
         return number
 
     def answer(self, state: int, label: int) -> None:
@@ -60,7 +63,10 @@ class Steps:
         if self.next[key] == EMPTY:
             operation, result = self.labels[label]
             after = self.model.step(self.states[state], operation, result)
-            self.next.add(key, kernel.IMPOSSIBLE if after is None else self.state(after))
+            number = kernel.IMPOSSIBLE if after is None else self.state(after)
+            if self.reads[label] and number not in (state, kernel.IMPOSSIBLE):
+                raise ModelError(f"{self.model.name} says that {operation} is a read, but it changes the state")
+            self.next.add(key, number)
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class Run:
         words = 1 + (places + kernel.WORD - 1) // kernel.WORD
         self.tables = kernel.Search(
             events=np.array(layout.events, np.int64).reshape(-1, 3),
+            reads=np.array(steps.reads, np.bool_),
             unknown_labels=np.array(kinds, np.int64),
             keys=steps.next.keys,
             values=steps.next.values,
@@ -127,7 +134,7 @@ class Run:
         self.tables.heads[0, 0] = 0
         initial = steps.state(steps.model.initial())
         if initial != 0:
-            raise ValueError(f"{steps.model.name} has two initial states")
+            raise ModelError(f"{steps.model.name} has two initial states")
 
     def answer(self) -> None:
         """Compute the steps of all operations under way in the state that the search asks about."""
