@@ -1,5 +1,6 @@
 """`raftproof judge history`: is what clients saw linearizable?"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,10 +8,12 @@ import typer
 from raftcheck.cli.arguments import memory
 from raftcheck.cli.judge import report
 from raftcheck.cli.options import JsonOption, MaxMemoryOption
-from raftcheck.cli.output import progress_on_stderr, require_writable
+from raftcheck.cli.output import progress_on_stderr, require_writable, write_file
 from raftcheck.explore import Progress
 from raftcheck.oracle.history.formats import FORMATS, MODELS
 from raftcheck.oracle.history.judging import MAX_SECONDS, examine
+from raftcheck.oracle.history.picture import picture as picture_of
+from raftcheck.oracle.history.picture import require_picture
 
 
 def history(
@@ -27,6 +30,9 @@ def history(
     ] = None,
     max_seconds: Annotated[float, typer.Option(help="Stop searching after so many seconds: undecided.")] = MAX_SECONDS,
     max_memory: MaxMemoryOption = None,
+    picture: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Draw the operations: FILE.svg, or FILE.html with the report.")
+    ] = None,
     json: JsonOption = None,
 ) -> int:
     """Judge the history of a store's clients: is it linearizable?
@@ -37,7 +43,9 @@ def history(
     Exit code 0 if it is, 1 if not (the first impossible event is named, and the operations whose outcomes contradict
     each other), 2 for a file that is no such history, 3 if a limit was reached.
     """
-    require_writable(json)
+    require_picture(picture)
+    for target in (json, picture):
+        require_writable(target)
     with progress_on_stderr(file, search_line) as progress:
         examination = examine(
             file,
@@ -47,6 +55,8 @@ def history(
             max_memory=memory(max_memory),
             progress=progress,
         )
+    if picture:
+        write_file(Path(picture), picture_of(examination, picture))
     return report(examination.judgement, json)
 
 

@@ -4,6 +4,7 @@ Traces of whole clusters, histories of clients, and peers that are driven step b
 or undecided: see `Judgement`.
 """
 
+from raftcheck.oracle.history import judge_history
 from raftcheck.oracle.judgement import Judgement, Rejection, UnreadableError
 
-__all__ = ["Judgement", "Rejection", "UnreadableError"]
+__all__ = ["Judgement", "Rejection", "UnreadableError", "judge_history"]

@@ -165,9 +165,12 @@ WORLDS = {
 }
 
 
-def simulated(world: World, random: Random, operations: int, processes: int, crashes: bool = True) -> list[Event]:
-    """Return the events of a history that a correct store shows."""
+def simulated(
+    world: World, random: Random, operations: int, processes: int, crashes: bool = True, broken: float = 0.0
+) -> list[Event]:
+    """Return the events of a history that a correct store shows, or one that now and then answers from an old state."""
     state: State = {}
+    older: list[State] = []
     events: list[Event] = []
     idle, names = list(range(processes)), processes
     waiting: dict[int, Operation] = {}
@@ -187,7 +190,13 @@ def simulated(world: World, random: Random, operations: int, processes: int, cra
             events.append(event("invoke", process, asked))
         elif what == "effect":
             asked = waiting.pop(process)
-            done[process] = asked, world.answer(state, asked)
+            older.append(dict(state))
+            if random.random() < broken:
+                done[process] = asked, world.answer(dict(random.choice(older)), asked)
+                if random.random() < 0.5:
+                    world.answer(state, asked)
+            else:
+                done[process] = asked, world.answer(state, asked)
         elif what == "complete":
             asked, result = done.pop(process)
             events.append(event("ok", process, asked, result))
@@ -202,6 +211,13 @@ def simulated(world: World, random: Random, operations: int, processes: int, cra
 
 def event(kind: Any, process: int, asked: Operation, result: Hashable | None = None) -> Event:
     return Event(kind, process, asked.function, asked.key, asked.value, result)
+
+
+def faulty(world: World, random: Random, operations: int, processes: int) -> list[Event]:
+    """Return a history that may be impossible: one wrong answer, or a store with stale answers and lost writes."""
+    if random.random() < 0.3:
+        return corrupted(world, random, simulated(world, random, operations, processes))
+    return simulated(world, random, operations, processes, broken=0.3)
 
 
 def corrupted(world: World, random: Random, events: list[Event]) -> list[Event]:

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from raftcheck.oracle.history import Call, Examination, Model, examine, judge_history
 from raftcheck.oracle.history.events import UNKNOWN, Event, cut, forgotten
 from tests.oracle.history.brute import is_legal, is_linearizable
-from tests.oracle.history.simulated import WORLDS, calls_of, corrupted, simulated
+from tests.oracle.history.simulated import WORLDS, calls_of, faulty, simulated
 
 SEEDS = st.integers(0, 2**32 - 1)
 NAMES = sorted(WORLDS)
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60)
+@settings(max_examples=100)
 @given(SEEDS, st.integers(1, 60), st.integers(1, 6), st.booleans())
 def test_what_a_correct_store_shows_is_accepted(
     name: str, seed: int, operations: int, processes: int, crashes: bool
@@ -42,11 +42,11 @@ def require_linearization(model: Model, calls: tuple[Call, ...], order: tuple[Ca
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=120)
+@settings(max_examples=400)
 @given(SEEDS, st.integers(2, 6), st.integers(1, 4))
 def test_the_verdict_is_that_of_trying_everything(name: str, seed: int, operations: int, processes: int) -> None:
     world, random = WORLDS[name], Random(seed)
-    events = corrupted(world, random, simulated(world, random, operations, processes))
+    events = faulty(world, random, operations, processes)
     judgement = judge_history(events, model=world.model)
     expected = is_linearizable_by_keys(world.model, calls_of(events))
     assert judgement.answer == ("accept" if expected else "reject")
@@ -62,13 +62,13 @@ def is_linearizable_by_keys(model: Model, calls: list[Call]) -> bool:
 
 def rejected(name: str, seed: int, operations: int, processes: int) -> tuple[Examination, list[Event]] | None:
     world, random = WORLDS[name], Random(seed)
-    events = corrupted(world, random, simulated(world, random, operations, processes))
+    events = faulty(world, random, operations, processes)
     examination = examine(events, model=world.model)
     return (examination, events) if examination.explanation else None
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=80)
+@settings(max_examples=200)
 @given(SEEDS, st.integers(2, 6), st.integers(1, 4))
 def test_the_first_impossible_event_is_the_first(name: str, seed: int, operations: int, processes: int) -> None:
     found = rejected(name, seed, operations, processes)
@@ -87,7 +87,7 @@ def test_the_first_impossible_event_is_the_first(name: str, seed: int, operation
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=80)
+@settings(max_examples=200)
 @given(SEEDS, st.integers(2, 6), st.integers(1, 4))
 def test_no_outcome_that_is_needed_can_be_left_out(name: str, seed: int, operations: int, processes: int) -> None:
     found = rejected(name, seed, operations, processes)
@@ -110,13 +110,13 @@ def without_all_but(calls: list[Call], needed: set[int]) -> list[Call]:
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=40)
-@given(SEEDS, st.integers(2, 30), st.integers(1, 5))
+@given(SEEDS, st.integers(2, 12), st.integers(1, 5))
 @example(0, 3, 2)
 def test_a_history_with_fewer_outcomes_is_no_less_linearizable(
     name: str, seed: int, operations: int, processes: int
 ) -> None:
     world, random = WORLDS[name], Random(seed)
-    events = corrupted(world, random, simulated(world, random, operations, processes))
+    events = faulty(world, random, operations, processes)
     before = judge_history(events, model=world.model).answer
     fewer = [replace(event, type="info") if random.random() < 0.3 and event.type == "ok" else event for event in events]
     after = judge_history(fewer, model=world.model).answer

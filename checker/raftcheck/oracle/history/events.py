@@ -74,8 +74,13 @@ class Call:
     completion_time: float | None = None
 
     def __str__(self) -> str:
-        told = "" if self.result is None and self.operation.function in SILENT else f" -> {self.told}"
-        return f"process {process_text(self.process)}: {self.operation}{told}"
+        return f"process {process_text(self.process)}: {self.said}"
+
+    @property
+    def said(self) -> str:
+        """What was asked and told, as people read it."""
+        is_silent = self.result is None and self.operation.function in SILENT
+        return str(self.operation) if is_silent else f"{self.operation} -> {self.told}"
 
     @property
     def told(self) -> str:

@@ -8,7 +8,7 @@ from raftcheck.oracle.history.models import State
 from raftcheck.oracle.history.parts import Part
 from raftcheck.oracle.history.search import Found, Steps, search
 
-MAX_CONFIGURATIONS = 1 << 18
+MAX_CONFIGURATIONS = 1 << 15
 """Of one search for a smaller explanation: one that takes longer makes nothing clearer."""
 
 

@@ -7,9 +7,10 @@ The first line may say what there was before: {"schema": "raftproof/history/1", 
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from raftcheck.oracle.history.events import Event
 from raftcheck.oracle.history.values import At, frozen
@@ -19,25 +20,32 @@ SCHEMA = "raftproof/history/1"
 
 
 class JsonEvent(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """A line."""
+    """A process invokes an operation, or the one that it has under way ends.
+
+    ok: it took effect. fail: it did not. info: nobody knows; it may take effect at any later time, or never.
+    """
 
     type: Literal["invoke", "ok", "fail", "info"]
-    process: int | str
-    f: str
-    key: str | int | None = None
-    value: Any = None
-    result: Any = None
-    revision: int | None = None
-    serializable: bool = False
-    time: float | None = None
-    error: Any = None
+    process: Annotated[int | str, Meta(description="Who asks; a process has one operation under way at a time.")]
+    f: Annotated[str, Meta(description="The function, one that the model knows.")]
+    key: Annotated[str | int | None, Meta(description="Of an invocation; a completion may repeat it.")] = None
+    value: Annotated[Any, Meta(description="The argument; a completion may repeat it.")] = None
+    result: Annotated[Any, Meta(description="Of an ok: what was told. Every ok read needs one, null for nothing.")] = (
+        msgspec.UNSET
+    )
+    revision: Annotated[int | None, Meta(description="Of an ok: the store's revision that was told with it.")] = None
+    serializable: Annotated[bool, Meta(description="Of the invocation of a read that may be stale.")] = False
+    time: Annotated[float | None, Meta(description="In any unit; it never goes back from line to line.")] = None
+    error: Annotated[Any, Meta(description="Of fail and info: why. It is not looked at.")] = None
 
 
 class JsonHeader(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """The first line, if it is no event."""
 
     schema: Literal["raftproof/history/1"]
-    initial: dict[str, Any] | None = None
+    initial: Annotated[
+        dict[str, Any] | None, Meta(description="What there was before, as the model has it; without it, nothing.")
+    ] = None
 
 
 EVENT = msgspec.json.Decoder(JsonEvent)
@@ -87,3 +95,14 @@ def event_of(read: JsonEvent, line: int) -> Event:
 def event_line(event: JsonEvent) -> bytes:
     """Return the line of an event, for those who write histories."""
     return msgspec.json.encode(event) + b"\n"
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a line; `history.schema.json` holds it."""
+    references, definitions = msgspec.json.schema_components([JsonHeader, JsonEvent], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A line of a history, as raftproof judge history --format json reads it",
+        "anyOf": list(references),
+        "$defs": definitions,
+    }
