@@ -4,7 +4,12 @@ Traces of whole clusters, histories of clients, and peers that are driven step b
 or undecided: see `Judgement`.
 """
 
+from raftcheck.oracle.history import judge_history
 from raftcheck.oracle.judgement import Judgement, Rejection, UnreadableError
 from raftcheck.oracle.trace.api import judge_trace
 
+<<<<<<< HEAD
 __all__ = ["Judgement", "Rejection", "UnreadableError", "judge_trace"]
+=======
+__all__ = ["Judgement", "Rejection", "UnreadableError", "judge_history"]
+>>>>>>> history
