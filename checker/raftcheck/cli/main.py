@@ -12,11 +12,8 @@ from raftcheck.cli.check import check
 from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYPER, USAGE_ERROR
 from raftcheck.cli.failures import failures
 from raftcheck.cli.judge import judge
-<<<<<<< HEAD
-from raftcheck.cli.judge_trace import trace
-=======
 from raftcheck.cli.judge_history import history
->>>>>>> history
+from raftcheck.cli.judge_trace import trace
 from raftcheck.cli.mutants import mutants
 from raftcheck.cli.prove import prove
 from raftcheck.cli.replay import replay
@@ -46,11 +43,8 @@ app.command()(failures)
 app.command()(prove)
 app.command()(replay)
 app.command()(spec)
-<<<<<<< HEAD
-judge.command()(trace)
-=======
 judge.command()(history)
->>>>>>> history
+judge.command()(trace)
 app.add_typer(judge)
 
 

@@ -8,8 +8,4 @@ from raftcheck.oracle.history import judge_history
 from raftcheck.oracle.judgement import Judgement, Rejection, UnreadableError
 from raftcheck.oracle.trace.api import judge_trace
 
-<<<<<<< HEAD
-__all__ = ["Judgement", "Rejection", "UnreadableError", "judge_trace"]
-=======
-__all__ = ["Judgement", "Rejection", "UnreadableError", "judge_history"]
->>>>>>> history
+__all__ = ["Judgement", "Rejection", "UnreadableError", "judge_history", "judge_trace"]
