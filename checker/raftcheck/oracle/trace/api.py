@@ -92,7 +92,7 @@ FORMATS: dict[FormatName, Callable[[NetworkName | None], LineJudge]] = {"raftpro
 
 def judge_trace(
     file: str | Path,
-    format: FormatName = "raftproof",  # noqa: A002 - the word of the command line
+    format: FormatName = "raftproof",
     network: NetworkName | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> Judgement:

@@ -233,3 +233,11 @@ def differences(server: Server, event: Event) -> tuple[str, str]:
         if known != shown:
             return f"the {what} is {known}, and {shown} is claimed", rule
     return "nothing differs", "no action"
+
+
+def require(walk: Walk, event: Event, alternative: Alternative) -> Alternative:
+    """Return the alternative as the walk has left it. Raises Refused unless that is what the event shows."""
+    if not fits(walk.now, event):
+        reason, rule = differences(walk.now, event)
+        raise Refused(walk.taken[-1] if walk.taken else rule, reason)
+    return alternative._replace(server=walk.now)
