@@ -117,7 +117,7 @@ def simulate(
 def require_places(json: str | None, trace: Path | None, save: Path | None) -> None:
     """Raise ModelError now if something could not be written after a long run."""
     require_writable(json)
-    require_writable(trace and str(trace))
+    require_writable(str(trace) if trace else None)
     require_folder(save)
 
 
