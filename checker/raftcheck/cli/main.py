@@ -12,6 +12,7 @@ from raftcheck.cli.check import check
 from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYPER, USAGE_ERROR
 from raftcheck.cli.failures import failures
 from raftcheck.cli.judge import judge
+from raftcheck.cli.judge_trace import trace
 from raftcheck.cli.mutants import mutants
 from raftcheck.cli.prove import prove
 from raftcheck.cli.replay import replay
@@ -41,6 +42,7 @@ app.command()(failures)
 app.command()(prove)
 app.command()(replay)
 app.command()(spec)
+judge.command()(trace)
 app.add_typer(judge)
 
 

@@ -131,3 +131,17 @@ def walks_line(progress: Progress) -> str:
         f"{progress.states:,} steps so far ({rate:,.0f}/s), step {progress.depth:,} of this walk, "
         f"{progress.frontier:,} walks to come, {progress.seconds:.0f} s"
     )
+
+
+@contextmanager
+def counter_on_stderr(title: str, unit: str) -> Iterator[Callable[[int, float], None]]:
+    """Show how many things are done and how fast while the block runs."""
+    with progress_on_stderr(
+        title, lambda done: f"{done.states:,} {unit} ({done.states / done.seconds:,.0f}/s)"
+    ) as show:
+        yield lambda count, seconds: show(counted(count, seconds))
+
+
+def counted(count: int, seconds: float) -> Progress:
+    """Return a count as progress."""
+    return Progress(states=count, transitions=0, depth=0, frontier=0, seconds=max(seconds, 1e-9))

@@ -5,5 +5,6 @@ or undecided: see `Judgement`.
 """
 
 from raftcheck.oracle.judgement import Judgement, Rejection, UnreadableError
+from raftcheck.oracle.trace.api import judge_trace
 
-__all__ = ["Judgement", "Rejection", "UnreadableError"]
+__all__ = ["Judgement", "Rejection", "UnreadableError", "judge_trace"]
