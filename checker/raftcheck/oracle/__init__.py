@@ -5,6 +5,7 @@ or undecided: see `Judgement`.
 """
 
 from raftcheck.oracle.judgement import Judgement, Rejection, UnreadableError
+from raftcheck.oracle.lockstep.api import judge_lockstep, replay_lockstep
 from raftcheck.oracle.trace.api import judge_trace
 
-__all__ = ["Judgement", "Rejection", "UnreadableError", "judge_trace"]
+__all__ = ["Judgement", "Rejection", "UnreadableError", "judge_lockstep", "judge_trace", "replay_lockstep"]
