@@ -129,6 +129,7 @@ class EtcdLines:
         alternatives = HANDLERS[event.name](self, event, node)
         if len(alternatives) == 1 and before is None:
             self._promises.check(node.name, first, alternatives[0].server)
+        self._note_in_force(alternatives)
         node.become(alternatives)
 
     # Beginning, and beginning again
@@ -143,11 +144,11 @@ class EtcdLines:
                 )
             self._nodes[event.nid] = Node(event.nid)
             return
-        on_disk = [(number, server) for number, server in node.versions if server.log.last == event.log]
+        on_disk = list(node.on_disk(event.log))
         if not on_disk and node.has_forgotten:
             raise UndecidedError(f"server {event.nid} starts again from a state that is too long ago to be remembered")
         if not on_disk:
-            latest, relied = node.versions[-1][1].log.last, node.versions[0][1].log.last
+            latest, relied = node.versions[-1][1][0].log.last, node.versions[0][1][0].log.last
             raise Refused("Restart", f"its log went up to {latest}, and at least what it answered for: {relied}")
         lost = {lost for alternative in node.alternatives for lost in alternative.lost}
         node.alternatives = [
@@ -174,7 +175,7 @@ class EtcdLines:
         if not found:
             known = ", ".join(f"term {a.server.current_term} vote {a.server.voted_for}" for a in node.alternatives[-3:])
             raise refusal or Refused("Restart", f"on its disk was {known}, and what it had in force")
-        node.phase = "running"
+        node.restarted(found)
         return found
 
     def _become_follower(self, event: Event, node: Node) -> list[Alternative]:
@@ -315,13 +316,13 @@ class EtcdLines:
             return [self._first_members(node, alternative, new) for alternative in node.alternatives]
         if node.phase == "bootstrap":
             return [self._boot(event, node)]
-        gets_snapshot = any(a.pending and a.pending.message.type == "MsgSnap" for a in node.alternatives)
-        is_restored = gets_snapshot and not any(event.conf)
+        snapshots = [a.pending for a in node.alternatives if a.pending and a.pending.message.type == "MsgSnap"]
+        is_restored = bool(snapshots) and not any(event.conf)
         found = []
         refusal: Refused | None = None
         for alternative in fitting(self._actions, node, event, with_configuration=not is_restored):
             try:
-                found += self._in_force_after(node, alternative, new, is_restored)
+                found += self._in_force_after(node, alternative, new, snapshots[0] if is_restored else None)
             except Refused as error:
                 refusal = error
         if not found:
@@ -355,21 +356,18 @@ class EtcdLines:
             node.phase = "running"
             if len(self._bootstrap) != count:
                 raise Refused("Bootstrap", f"there are {count} first members, and others have {self._bootstrap}")
+            self._in_force[count] = members
         server = node.alternatives[0].server
         had = ((0, Members()), (0, members))
         return Alternative(replace(server, log=log, commit_index=count, configuration=members, had=had))
 
     def _in_force_after(
-        self, node: Node, alternative: Alternative, new: frozenset[str], is_restored: bool
+        self, node: Node, alternative: Alternative, new: frozenset[str], snapshot: Received | None
     ) -> list[Alternative]:
         """Apply the next change; after a snapshot, all changes in it."""
         walk = Walk(self._actions, node.name, alternative.server)
-        if is_restored:
-            while 0 < walk.next_change() <= walk.now.commit_index:
-                self._apply_known(walk, walk.next_change())
-            if walk.now.configuration.voters != new:
-                raise Refused("ApplyConfiguration", f"the snapshot has {walk.now.configuration}, not {sorted(new)}")
-            return [alternative._replace(server=walk.now)]
+        if snapshot is not None:
+            return [alternative._replace(server=self._of_snapshot(walk.now, new), pending=snapshot)]
         index, old = walk.next_change(), walk.now.configuration
         if not index:
             raise Refused("ApplyConfiguration", f"there is no change in its log that leads to {sorted(new)}")
@@ -387,20 +385,29 @@ class EtcdLines:
             raise refusal
         return found
 
-    def _apply_known(self, walk: Walk, index: int) -> None:
-        """Apply a change of which others have shown where it leads."""
-        if index not in self._in_force:
-            raise Refused("ApplyConfiguration", f"nobody has applied the change at {index}")
-        walk.apply_change(index, self._in_force[index])
+    def _of_snapshot(self, server: Server, new: frozenset[str]) -> Server:
+        """Return a server with the configuration of its snapshot: the one that others had there."""
+        index = max((at for at, _ in server.log.changes if at <= server.commit_index), default=0)
+        members = self._in_force.get(index, Members())
+        if members.voters != new:
+            raise Refused("ApplyConfiguration", f"at {index} the members were {members}, not {sorted(new)}")
+        had = (*server.had, (index, members))
+        return replace(server, configuration=members, configuration_index=index, had=had)
 
     def _note_in_force(self, alternatives: list[Alternative]) -> None:
-        """Take note of where changes lead, once the events leave one alternative: the same for all servers."""
+        """Take note of where changes lead, once the events leave one alternative: the same for all servers.
+
+        Only the servers that come later go through the first members one by one.
+        """
         if len(alternatives) != 1:
             return
         server = alternatives[0].server
         index, members = server.configuration_index, server.configuration
-        if index and self._in_force.setdefault(index, members) != members:
-            raise Refused("State Machine Safety", f"the change at {index} led to {self._in_force[index]} elsewhere")
+        if index >= max(1, len(self._bootstrap)) and self._in_force.setdefault(index, members) != members:
+            raise Refused(
+                "State Machine Safety",
+                f"the change at {index} leads to {members}, and led to {self._in_force[index]} elsewhere",
+            )
 
     # Messages
 
@@ -453,7 +460,6 @@ class EtcdLines:
             found, contained = self._said(event, node, message)
         if message.term != event.state.term:
             raise Refused("UpdateTerm", f"in term {event.state.term} it sends a message of term {message.term}")
-        self._note_in_force(found)
         self._put(node, message, contained)
         return found
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from raftcheck.oracle.trace.actions import Actions, Append, Fact, Refused
-from raftcheck.oracle.trace.etcd_events import NOBODY, ROLES, EtcdChange, EtcdMessage, Event
+from raftcheck.oracle.trace.etcd_events import NOBODY, PRE_CANDIDATE, ROLES, EtcdChange, EtcdMessage, Event
 from raftcheck.oracle.trace.log import Log
 from raftcheck.oracle.trace.network import UndecidedError
 from raftcheck.oracle.trace.server import Server
@@ -43,15 +43,15 @@ class Alternative(NamedTuple):
 class Node(msgspec.Struct):
     """A server.
 
-    `versions` are the states that may be on its disk, by number; from `relied` on: what it has answered in that version
-    has been received by somebody. `proposed` and `changes` are what is about to be appended.
+    `versions` are the states that may be on its disk: from the event of a number on, any of several. The first of them
+    is what it has answered for to somebody who has received that. `proposed` and `changes` are about to be appended.
     """
 
     name: str
     alternatives: list[Alternative] = msgspec.field(default_factory=lambda: [Alternative(Server())])
     phase: str = "new"
     number: int = 0
-    versions: list[tuple[int, Server]] = msgspec.field(default_factory=lambda: [(0, Server())])
+    versions: list[tuple[int, tuple[Server, ...]]] = msgspec.field(default_factory=lambda: [(0, (Server(),))])
     has_forgotten: bool = False
     proposed: int = 0
     changes: tuple[EtcdChange, ...] = ()
@@ -64,12 +64,28 @@ class Node(msgspec.Struct):
             raise UndecidedError(f"server {self.name} may be in more than {MOST_ALTERNATIVES} states")
         self.alternatives = alternatives
         self.number += 1
-        for alternative in alternatives:
-            if durable(alternative.server) != durable(self.versions[-1][1]):
-                self.versions.append((self.number, alternative.server))
+        number, latest = self.versions[-1]
+        servers = tuple(dict.fromkeys(alternative.server for alternative in alternatives))
+        if {durable(server) for server in servers} == {durable(server) for server in latest}:
+            self.versions[-1] = (number, servers)
+        else:
+            self.versions.append((self.number, servers))
         if len(self.versions) > MOST_VERSIONS:
             del self.versions[: MOST_VERSIONS // 2]
             self.has_forgotten = True
+
+    def on_disk(self, last: int) -> Iterator[tuple[int, Server]]:
+        """Yield what may be on its disk with a log up to `last`: until which number it was so, and the state."""
+        untils = [number - 1 for number, _ in self.versions[1:]] + [self.number]
+        for until, (_, servers) in zip(untils, self.versions, strict=True):
+            for server in servers:
+                if server.log.last == last:
+                    yield until, server
+
+    def restarted(self, alternatives: list[Alternative]) -> None:
+        """Begin anew with what was on its disk."""
+        self.phase = "running"
+        self.versions = [(self.number, tuple(dict.fromkeys(alternative.server for alternative in alternatives)))]
 
     def rely_on(self, number: int) -> None:
         """Somebody has received what the server had answered by then: that is on its disk."""
@@ -78,8 +94,8 @@ class Node(msgspec.Struct):
 
 
 def durable(server: Server) -> tuple[Any, ...]:
-    """Return what a crash leaves."""
-    return server.current_term, server.voted_for, server.log, server.commit_index
+    """Return what has to be on disk before it is answered for. How much is committed may be on disk, too."""
+    return server.current_term, server.voted_for, server.log
 
 
 # What the server may have come to
@@ -92,7 +108,8 @@ def fitting(actions: Actions, node: Node, event: Event, *, with_configuration: b
     """
     found: list[Alternative] = []
     for alternative in node.alternatives:
-        found += [stage for stage in stages(actions, node.name, alternative) if fits(stage.server, event)]
+        for stage in stages(actions, node.name, alternative):
+            found += [one for one in (stage, *asking_around(stage, event)) if fits(one.server, event)]
     if not found:
         raise mismatch(actions, node, event)
     found = without_repetitions(found)
@@ -121,6 +138,12 @@ def stages(actions: Actions, n: str, alternative: Alternative) -> Iterator[Alter
         yield alternative._replace(server=walk.now)
     if attempt(walk, pending):
         yield alternative._replace(server=walk.now, pending=None)
+
+
+def asking_around(alternative: Alternative, event: Event) -> Iterator[Alternative]:
+    """Yield what a candidate is that asks around before the next election: that is no event of its own."""
+    if event.role == PRE_CANDIDATE and alternative.server.candidate:
+        yield alternative._replace(server=replace(alternative.server, candidate=False))
 
 
 def may_update(walk: Walk, message: EtcdMessage) -> bool:
