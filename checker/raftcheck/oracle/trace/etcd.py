@@ -5,6 +5,7 @@ of messages from the logs of those who send them, what was on disk shows after a
 happened, all are kept until an event tells them apart: see `raftcheck.oracle.trace.etcd_node`.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import combinations, product
 from typing import Any
@@ -76,6 +77,7 @@ class EtcdLines:
         self._bootstrap: list[str] = []
         self._in_force: dict[int, Members] = {}
         self._decoder = msgspec.json.Decoder(Line)
+        self._kinds: Counter[str] = Counter()
         self.checked = 0
 
     @property
@@ -99,7 +101,14 @@ class EtcdLines:
             where = f"event {self.checked + 1:,}"
             return Rejection(where, str(event), refusal.action, refusal.reason, before, event.shown())
         self.checked += 1
+        self._kinds[event.name] += 1
         return None
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What there was to judge."""
+        kinds = ", ".join(f"{name} {count:,}" for name, count in sorted(self._kinds.items()))
+        return {"servers": len(self._nodes), "events": kinds}
 
     def _decoded(self, lines: Lines, text: str) -> Event:
         """Return an event. Raises UnreadableError for a line that is none."""
@@ -124,11 +133,10 @@ class EtcdLines:
             return
         if node is None:
             raise UndecidedError(f"server {event.nid} has no InitState: the trace does not begin at its beginning")
-        before = {alternative.server for alternative in node.alternatives} if len(node.alternatives) > 1 else None
-        first = node.alternatives[0].server
         alternatives = HANDLERS[event.name](self, event, node)
-        if len(alternatives) == 1 and before is None:
-            self._promises.check(node.name, first, alternatives[0].server)
+        if len(alternatives) == 1:
+            self._promises.check(node.name, node.watched, alternatives[0].server)
+            node.watched = alternatives[0].server
         self._note_in_force(alternatives)
         node.become(alternatives)
 
@@ -154,7 +162,7 @@ class EtcdLines:
         node.alternatives = [
             Alternative(server, None, (*sorted(lost), (number, node.number))) for number, server in on_disk
         ]
-        node.phase, node.restarts = "restarting", node.restarts + 1
+        node.phase, node.restarts, node.watched = "restarting", node.restarts + 1, Server()
         node.proposed, node.changes = 0, ()
 
     def _restarted(self, event: Event, node: Node) -> list[Alternative]:

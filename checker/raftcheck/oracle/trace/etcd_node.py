@@ -47,6 +47,7 @@ class Node(msgspec.Struct):
 
     `versions` are the states that may be on its disk: from the event of a number on, any of several. The first of them
     is what it has answered for to somebody who has received that. `proposed` and `changes` are about to be appended.
+    `watched` is the latest state of which it was certain, and the promises of Raft were checked.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Node(msgspec.Struct):
     changes: tuple[EtcdChange, ...] = ()
     restarts: int = 0
     booted: tuple[str, ...] = ()
+    watched: Server = Server()
 
     def become(self, alternatives: list[Alternative]) -> None:
         """Take note of what the server may be after an event."""
