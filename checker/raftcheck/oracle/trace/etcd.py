@@ -174,10 +174,12 @@ class EtcdLines:
             walk.take("Restart", commit=event.state.commit, i=index, g=members)
             if not configuration_fits(walk.now, event):
                 raise Refused("Restart", f"it comes back with {members}")
-            return require(walk, event, alternative)
+            now = require(walk, event, alternative)
+            had = tuple(had for had in now.server.had if had[0] <= index)  # the later ones come again
+            return now._replace(server=replace(now.server, had=had))
 
         possible = ((one, had) for one in node.alternatives for had in dict.fromkeys(one.server.had))
-        found = each(possible, after)
+        found = list(dict.fromkeys(each(possible, after)))
         node.restarted(found)
         return found
 
