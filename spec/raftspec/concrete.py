@@ -4,7 +4,7 @@ A state holds, for each function, the values that differ from the first one of i
 two states are the same if and only if they are equal. Each formula is turned into Python closures once.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import Any
@@ -40,6 +40,9 @@ Value = Hashable
 Values = Mapping[tuple[Value, ...], Value]
 State = Mapping[str, Values]
 """The values of each function that differ from the first of its domain."""
+
+Change = tuple[Function, tuple[Value, ...], Value]
+"""A function, where it is set, and to what."""
 
 Bindings = dict[str, Any]
 Compiled = Callable[[State, State, Bindings], Any]
@@ -118,13 +121,24 @@ class Concrete:
 
     def after(self, action: Action, state: State, arguments: Mapping[str, Value]) -> State:
         """Return the state after an action, whether its guards are true or not."""
-        changed = {a.function.name: self._assigned(a, action, state, dict(arguments)) for a in action.update}
+        changed = {a.function.name: dict(state[a.function.name]) for a in action.update}
+        for function, at, value in self.changes(action, state, arguments):
+            if value == self.default(function):
+                changed[function.name].pop(at, None)
+            else:
+                changed[function.name][at] = value
         return {**state, **changed}
 
-    def _assigned(self, assignment: Assignment, action: Action, state: State, bindings: Bindings) -> Values:
-        """Return the changed function. Raises SpecificationError if a value is outside of the universe."""
+    def changes(self, action: Action, state: State, arguments: Mapping[str, Value]) -> Iterator[Change]:
+        """Yield what an action sets, to what it is set. Raises SpecificationError for what is outside of the universe.
+
+        Of the state, only the values are read that the action's formulas speak of, by `get`.
+        """
+        for assignment in action.update:
+            yield from self._changes_of(assignment, action, state, dict(arguments))
+
+    def _changes_of(self, assignment: Assignment, action: Action, state: State, bindings: Bindings) -> Iterator[Change]:
         function, where, value = assignment.function, self.compiled(assignment.where), self.compiled(assignment.value)
-        default, values = self.default(function), dict(state[function.name])
         choices = [
             self.universe.domain(sort)
             if action.is_everywhere(argument)
@@ -137,11 +151,7 @@ class Concrete:
             if where(state, EMPTY, within):
                 new = value(state, EMPTY, within)
                 self._require_inside(action, function, arguments, new)
-                if new == default:
-                    values.pop(arguments, None)
-                else:
-                    values[arguments] = new
-        return values
+                yield function, arguments, new
 
     def _require_inside(self, action: Action, function: Function, arguments: tuple[Value, ...], value: Value) -> None:
         """Raise SpecificationError if an action leaves the universe: there no quantifier would see what it does."""

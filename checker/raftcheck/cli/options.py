@@ -70,6 +70,10 @@ SaveOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Save a counterexample there: JSON to replay, ITF, a Mermaid diagram."),
 ]
+TraceOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write the first walk there as a trace, one step a line (docs/traces.md)."),
+]
 GraphOption = Annotated[
     Path | None,
     typer.Option(

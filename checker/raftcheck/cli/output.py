@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -32,6 +32,11 @@ def write_json(document: dict[str, Any], target: str) -> None:
 def json_text(document: dict[str, Any]) -> str:
     """Return a document as indented JSON."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+def json_lines(documents: Iterable[dict[str, Any]]) -> str:
+    """Return documents as JSON, one a line."""
+    return "".join(msgspec.json.encode(document).decode() + "\n" for document in documents)
 
 
 def write_file(path: Path, text: str) -> None:
@@ -126,3 +131,17 @@ def walks_line(progress: Progress) -> str:
         f"{progress.states:,} steps so far ({rate:,.0f}/s), step {progress.depth:,} of this walk, "
         f"{progress.frontier:,} walks to come, {progress.seconds:.0f} s"
     )
+
+
+@contextmanager
+def counter_on_stderr(title: str, unit: str) -> Iterator[Callable[[int, float], None]]:
+    """Show how many things are done and how fast while the block runs."""
+    with progress_on_stderr(
+        title, lambda done: f"{done.states:,} {unit} ({done.states / done.seconds:,.0f}/s)"
+    ) as show:
+        yield lambda count, seconds: show(counted(count, seconds))
+
+
+def counted(count: int, seconds: float) -> Progress:
+    """Return a count as progress."""
+    return Progress(states=count, transitions=0, depth=0, frontier=0, seconds=max(seconds, 1e-9))

@@ -10,7 +10,15 @@ import typer
 from raftcheck.cli import options as o
 from raftcheck.cli.check import chosen
 from raftcheck.cli.exits import SIMULATION_EXIT_CODES
-from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, walks_line, write_json
+from raftcheck.cli.output import (
+    json_lines,
+    progress_on_stderr,
+    require_folder,
+    require_writable,
+    walks_line,
+    write_file,
+    write_json,
+)
 from raftcheck.cli.saving import save_counterexample
 from raftcheck.explore.simulate import Simulation
 from raftcheck.explore.simulate import simulate as walk
@@ -21,6 +29,7 @@ from raftcheck.raft.counterexample import recorded
 from raftcheck.raft.labels import RaftLabels
 from raftcheck.raft.mutants import mutant_named
 from raftcheck.raft.properties import raft_properties
+from raftcheck.raft.recording import Recorder
 from raftcheck.raft.simulation import RATES, budgets, figures
 from raftcheck.report import counterexample_text, simulation_document, simulation_text
 from raftcheck.version import __version__
@@ -51,6 +60,7 @@ def simulate(
     max_seconds: o.MaxSecondsOption = None,
     json: o.JsonOption = None,
     save: o.SaveOption = None,
+    trace: o.TraceOption = None,
 ) -> int:
     """Walk at random through the behaviours of a cluster, and check Raft's properties at every state and step.
 
@@ -82,13 +92,14 @@ def simulate(
         lossy=lossy,
     )
     properties = chosen(raft_properties(bounds), only or [])
-    require_writable(json)
-    require_folder(save)
+    require_places(json, trace, save)
+    seed = given_or(seed, SystemRandom().randrange(SEEDS))
+    recorder = Recorder(bounds, rules, source_of(seed, mutant)) if trace else None
     with progress_on_stderr("simulate", walks_line) as progress:
         found = walk(
             raft_system(bounds, rules),
             properties,
-            seed=given_or(seed, SystemRandom().randrange(SEEDS)),
+            seed=seed,
             steps=steps,
             walks=given_or(walks, max(1, STEPS_IN_ALL // max(steps, 1))),
             rates=RATES,
@@ -96,9 +107,29 @@ def simulate(
             max_seconds=max_seconds,
             progress=progress,
             bounds=bounds.to_dict(),
+            record=recorder,
         )
+    write_trace(recorder, trace)
     report(found, bounds, mutant, json, save)
     return SIMULATION_EXIT_CODES[found.verdict]
+
+
+def require_places(json: str | None, trace: Path | None, save: Path | None) -> None:
+    """Raise ModelError now if something could not be written after a long run."""
+    require_writable(json)
+    require_writable(str(trace) if trace else None)
+    require_folder(save)
+
+
+def source_of(seed: int, mutant: str | None) -> str:
+    """Return what a trace says of where it comes from."""
+    return f"raftproof {__version__} simulate, seed {seed}" + (f", mutant {mutant}" if mutant else "")
+
+
+def write_trace(recorder: Recorder | None, file: Path | None) -> None:
+    """Write what was recorded, if it was to be."""
+    if recorder and file:
+        write_file(file, json_lines(recorder.lines))
 
 
 def given_or(given: int | None, usual: int) -> int:

@@ -13,7 +13,7 @@ from raftcheck.explore.result import Counterexample, Event, GlobalState, Progres
 from raftcheck.explore.running import REMEMBERED, Run
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shorten import counterexample, explained, shortened
-from raftcheck.model import Kind, ModelError, Property, System, Value
+from raftcheck.model import Kind, ModelError, Property, Step, System, Value
 from raftcheck.model.properties import RAISED
 
 WATCH_EVERY = 64
@@ -25,6 +25,9 @@ MOST_IDLE = 300
 
 Measure = Callable[[GlobalState], Mapping[str, int]]
 """Figures of a walk, from its last state (without the network)."""
+
+Record = Callable[[int, Value, Value, Step], None]
+"""Is told of each step of a walk: the process, its state before, the input, the step."""
 
 SimulationVerdict = Literal["not violated", "violated", "inconclusive"]
 
@@ -102,6 +105,7 @@ def simulate(
     max_seconds: float | None = None,
     progress: Callable[[Progress], None] | None = None,
     bounds: dict[str, Any] | None = None,
+    record: Record | None = None,
 ) -> Simulation:
     """Walk through a system at random, judge every state and step, and stop at the first violation.
 
@@ -109,7 +113,8 @@ def simulate(
     walks. `rates` says how often a kind of input (see `raftcheck.explore.running.kind_of`) is drawn compared to
     others, 1 if nothing is said. `measure` gives figures of a walk. `max_seconds` ends the walks, but not the
     shortening of what they have found. `progress` is called a few times a second: its `states` are the steps so far,
-    its `depth` those of the current walk, its `frontier` the walks still to come. `bounds` is handed on.
+    its `depth` those of the current walk, its `frontier` the walks still to come. `bounds` is handed on. `record` is
+    told of each step of the first walk.
 
     Raises ModelError for a request that cannot be answered. Ctrl-C ends the walks with the verdict "inconclusive",
     and the shortening of a violation with the shortest one so far.
@@ -118,7 +123,7 @@ def simulate(
     simulator = Simulator(system, properties, faults or Faults(), rates or {}, measure)
     watch = Watch(Limits(max_seconds=max_seconds), progress)
     try:
-        simulator.run(seed, steps, walks, watch)
+        simulator.run(seed, steps, walks, watch, record)
     except KeyboardInterrupt:
         simulator.limit = INTERRUPTED
     return simulator.result(seed, steps, watch.seconds, bounds or {})
@@ -161,6 +166,7 @@ class Walk:
         self.events: list[Event] = []
         self.idle = 0
         self.changes = 0
+        self.record: Record | None = None
         self._chooser = Chooser(semantics.system, self.run, seed, faults, rates)
         self.broken = self.monitor.broken_by_state(self.run.judged(), 0)
 
@@ -184,6 +190,8 @@ class Walk:
         self.changes += taken.changed
         depth = len(self.events)
         if taken.move.step is not None:
+            if self.record is not None:
+                self.record(pid, taken.before, input, taken.move.step)
             self.broken = self.monitor.broken_by_step(pid, taken.before, input, taken.move.step, depth)
         if self.broken is None:
             self.broken = self.monitor.broken_by_state(self.run.judged(), depth)
@@ -210,12 +218,13 @@ class Simulator:
         self.limit: str | None = None
         self.counterexample: Counterexample | None = None
 
-    def run(self, seed: int, steps: int, walks: int, watch: Watch) -> None:
-        """Walk until all walks are done, a property is violated, or time is up."""
+    def run(self, seed: int, steps: int, walks: int, watch: Watch, record: Record | None = None) -> None:
+        """Walk until all walks are done, a property is violated, or time is up. `record` sees the first walk."""
         for number in range(walks):
             self._walk = walk = Walk(
                 self._semantics, self._properties, seed_of_walk(seed, number), self._faults, self._rates
             )
+            walk.record = record if number == 0 else None
             self._begun += 1
             self._go(walk, steps, walks - self._begun, watch)
             if walk.broken is not None:

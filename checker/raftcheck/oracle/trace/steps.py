@@ -17,15 +17,13 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """The first line. `servers` are those of the first configuration; all start with an empty log in term 0.
 
     `network` is what the messages travelled on: "any" (may lose, repeat and reorder), "at-most-once" (may lose and
-    reorder) or "fifo" (may lose; those of one sender to one receiver arrive in their order). `configuration_from` says
-    when a change of the membership counts: as soon as its entry is "appended" (thesis), or when it is "applied" (etcd).
+    reorder) or "fifo" (may lose; those of one sender to one receiver arrive in their order).
     """
 
     format: str
     servers: tuple[str, ...]
     learners: tuple[str, ...] = ()
     network: NetworkName = "any"
-    configuration_from: Literal["appended", "applied"] = "applied"
     source: str = ""
 
 

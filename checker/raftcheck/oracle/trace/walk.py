@@ -1,0 +1,99 @@
+"""One server as it takes actions: what it has come to, what it has said, and which promises that keeps."""
+
+from typing import Any
+
+from raftcheck.oracle.trace.actions import Actions, Append, Fact
+from raftcheck.oracle.trace.log import Entry
+from raftcheck.oracle.trace.server import Members, Server
+
+NO_FACTS: frozenset[Fact] = frozenset()
+
+
+class Walk:
+    """Server n, as the actions of one step change it. Methods raise Refused if an action is not possible."""
+
+    def __init__(self, actions: Actions, n: str, server: Server) -> None:
+        self.n, self.now = n, server
+        self.said: set[Fact] = set()
+        self.taken: list[str] = []
+        self._actions = actions
+
+    def take(
+        self, name: str, heard: frozenset[Fact] = NO_FACTS, append: Append | None = None, **arguments: Any
+    ) -> list[Fact]:
+        """Take an action of this server; return what it says by it."""
+        self.now, said = self._actions.take(name, self.n, self.now, heard=heard, append=append, **arguments)
+        self.said.update(said)
+        for fact, at in said:
+            if fact == "acknowledgement" and at[0] == self.n:
+                self.now = self.now.acknowledging(*at[1:])  # type: ignore[arg-type]
+        self.taken.append(name)
+        return said
+
+    # Elections
+
+    def time_out(self) -> None:
+        """Start an election."""
+        self.take("Timeout")
+
+    def update_term(self, term: int) -> None:
+        """See a newer term."""
+        self.take("UpdateTerm", t=term)
+
+    def count_vote(self, voter: str, term: int) -> None:
+        """Count a vote if it counts: who knows of more votes can do more, so that nothing legal is excluded."""
+        if self.now.candidate and term == self.now.current_term:
+            vote = frozenset([("vote", (voter, term, self.n))])
+            self.take("HandleVote", heard=vote, v=voter, t=term)
+
+    def become_leader(self) -> None:
+        """Become the leader with all the votes that there are."""
+        self.take("BecomeLeader", q=self.now.votes_granted)
+
+    # Log replication
+
+    def append_entry(self, entry: Entry) -> None:
+        """Append an entry as the leader."""
+        self.take("ClientRequest" if entry.change is None else "ChangeConfiguration", e=entry)
+
+    def hear(self, append: Append) -> None:
+        """As a candidate, follow the leader of the term."""
+        if self.now.candidate:
+            self.take("StepDown", append=append)
+
+    def handle(self, append: Append) -> None:
+        """Append what the log lacks, and learn what is committed."""
+        self.take("HandleAppendEntries", append=append, k=self.now.log.first_difference(append.entries))
+
+    def count_acknowledgement(self, follower: str, term: int, index: int) -> None:
+        """Take note of an acknowledgement if it tells something: who knows more can do more."""
+        now = self.now
+        if now.leader and term == now.current_term and index > dict(now.match_index).get(follower, 0):
+            said = frozenset([("acknowledgement", (follower, term, index))])
+            self.take("HandleAcknowledgement", heard=said, p=follower, i=index, u=term)
+
+    def count_own(self) -> None:
+        """As the leader, count what is on its own disk: all of its log."""
+        if self.now.leader:
+            self.take("AcknowledgeOwn", i=self.now.log.last)
+            self.count_acknowledgement(self.n, self.now.current_term, self.now.log.last)
+
+    def commit(self, index: int) -> None:
+        """Advance the commit index as the leader, by all the servers that are known to have the entry."""
+        self.take("AdvanceCommitIndex", i=index, q=self.now.matching(index))
+
+    def send(self, append: Append) -> None:
+        """Send AppendEntries, as it is in the trace."""
+        entries = append.entries
+        self.take("AppendEntries", append=append, prev=entries.start, last=entries.last, commit=append.commit)
+
+    # Membership
+
+    def next_change(self) -> int:
+        """Return the index of the first change of the configuration that is not in force; 0 if there is none."""
+        index = self.now.configuration_index
+        return next((at for at, _ in self.now.log.changes if at > index), 0)
+
+    def apply_change(self, index: int, members: Members) -> None:
+        """Put a change of the configuration in force."""
+        self.take("ApplyConfiguration", i=index, g=members)
