@@ -10,10 +10,9 @@ import (
 // The types below are those of docs/traces.md.
 
 type header struct {
-	Format            string   `json:"format"`
-	Servers           []string `json:"servers"`
-	Network           string   `json:"network"`
-	ConfigurationFrom string   `json:"configuration_from"`
+	Format  string   `json:"format"`
+	Servers []string `json:"servers"`
+	Network string   `json:"network"`
 }
 
 type step struct {
@@ -73,7 +72,7 @@ var messageTypes = map[pb.MessageType]string{
 }
 
 func newHeader(servers []string) *header {
-	return &header{"raftproof/trace/1", servers, "any", "applied"}
+	return &header{"raftproof/trace/1", servers, "any"}
 }
 
 // shownMessage returns a message as a trace tells it.
