@@ -5,8 +5,9 @@ of messages from the logs of those who send them, what was on disk shows after a
 happened, all are kept until an event tells them apart: see `raftcheck.oracle.trace.etcd_node`.
 """
 
+from collections import Counter
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from raftcheck.oracle.trace.etcd_node import (
     Node,
     Received,
     configuration_fits,
-    fits,
+    each,
     fitting,
     require,
     stages,
@@ -76,6 +77,7 @@ class EtcdLines:
         self._bootstrap: list[str] = []
         self._in_force: dict[int, Members] = {}
         self._decoder = msgspec.json.Decoder(Line)
+        self._kinds: Counter[str] = Counter()
         self.checked = 0
 
     @property
@@ -99,7 +101,14 @@ class EtcdLines:
             where = f"event {self.checked + 1:,}"
             return Rejection(where, str(event), refusal.action, refusal.reason, before, event.shown())
         self.checked += 1
+        self._kinds[event.name] += 1
         return None
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What there was to judge."""
+        kinds = ", ".join(f"{name} {count:,}" for name, count in sorted(self._kinds.items()))
+        return {"servers": len(self._nodes), "events": kinds}
 
     def _decoded(self, lines: Lines, text: str) -> Event:
         """Return an event. Raises UnreadableError for a line that is none."""
@@ -124,11 +133,10 @@ class EtcdLines:
             return
         if node is None:
             raise UndecidedError(f"server {event.nid} has no InitState: the trace does not begin at its beginning")
-        before = {alternative.server for alternative in node.alternatives} if len(node.alternatives) > 1 else None
-        first = node.alternatives[0].server
         alternatives = HANDLERS[event.name](self, event, node)
-        if len(alternatives) == 1 and before is None:
-            self._promises.check(node.name, first, alternatives[0].server)
+        if len(alternatives) == 1:
+            self._promises.check(node.name, node.watched, alternatives[0].server)
+            node.watched = alternatives[0].server
         self._note_in_force(alternatives)
         node.become(alternatives)
 
@@ -154,27 +162,22 @@ class EtcdLines:
         node.alternatives = [
             Alternative(server, None, (*sorted(lost), (number, node.number))) for number, server in on_disk
         ]
-        node.phase, node.restarts = "restarting", node.restarts + 1
+        node.phase, node.restarts, node.watched = "restarting", node.restarts + 1, Server()
         node.proposed, node.changes = 0, ()
 
     def _restarted(self, event: Event, node: Node) -> list[Alternative]:
         """Term, vote and commit index are read from the disk."""
-        found = []
-        refusal: Refused | None = None
-        for alternative in node.alternatives:
-            server = alternative.server
-            for index, members in dict.fromkeys(server.had):
-                walk = Walk(self._actions, node.name, server)
-                try:
-                    walk.take("Restart", commit=event.state.commit, i=index, g=members)
-                except Refused as error:
-                    refusal = error
-                    continue
-                if fits(walk.now, event) and configuration_fits(walk.now, event):
-                    found.append(alternative._replace(server=walk.now))
-        if not found:
-            known = ", ".join(f"term {a.server.current_term} vote {a.server.voted_for}" for a in node.alternatives[-3:])
-            raise refusal or Refused("Restart", f"on its disk was {known}, and what it had in force")
+
+        def after(chosen: tuple[Alternative, tuple[int, Members]]) -> Alternative:
+            alternative, (index, members) = chosen
+            walk = Walk(self._actions, node.name, alternative.server)
+            walk.take("Restart", commit=event.state.commit, i=index, g=members)
+            if not configuration_fits(walk.now, event):
+                raise Refused("Restart", f"it comes back with {members}")
+            return require(walk, event, alternative)
+
+        possible = ((one, had) for one in node.alternatives for had in dict.fromkeys(one.server.had))
+        found = each(possible, after)
         node.restarted(found)
         return found
 
@@ -191,7 +194,7 @@ class EtcdLines:
         try:
             return fitting(self._actions, node, event)
         except Refused:
-            return [self._follow_unasked(event, node, alternative) for alternative in node.alternatives]
+            return each(node.alternatives, lambda alternative: self._follow_unasked(event, node, alternative))
 
     def _follow_unasked(self, event: Event, node: Node, alternative: Alternative) -> Alternative:
         """Follow for no reason that the trace tells: a message of a kind that is not recorded, or no quorum."""
@@ -216,21 +219,17 @@ class EtcdLines:
         self, event: Event, node: Node, take: Callable[[Walk, Alternative], Any], *, forget_votes: bool = False
     ) -> list[Alternative]:
         """Take an action in each alternative in which it is possible, and leads to what the event shows."""
-        found, refusal = [], Refused("no action", "nothing fits")
-        for alternative in node.alternatives:
-            for stage in stages(self._actions, node.name, alternative):
-                walk = Walk(self._actions, node.name, stage.server)
-                try:
-                    take(walk, stage)
-                    now = require(walk, event, stage)
-                except Refused as error:
-                    refusal = error
-                    continue
-                server = replace(now.server, votes_granted=frozenset()) if forget_votes else now.server
-                found.append(now._replace(server=server, pending=None))
-        if not found:
-            raise refusal
-        return found
+
+        def after(stage: Alternative) -> Alternative:
+            walk = Walk(self._actions, node.name, stage.server)
+            take(walk, stage)
+            server = require(walk, event, stage).server
+            if forget_votes:
+                server = replace(server, votes_granted=frozenset())
+            return stage._replace(server=server, pending=None)
+
+        possible = (stage for one in node.alternatives for stage in stages(self._actions, node.name, one))
+        return each(possible, after)
 
     # Replication
 
@@ -240,13 +239,14 @@ class EtcdLines:
 
     def _commit(self, event: Event, node: Node) -> list[Alternative]:
         """A leader advances its commit index, or finds that it cannot."""
-        found = []
-        for alternative in node.alternatives:
+
+        def after(alternative: Alternative) -> Alternative:
             walk = Walk(self._actions, node.name, alternative.server)
             if walk.now.leader and event.state.commit > walk.now.commit_index:
                 walk.commit(event.state.commit)
-            found.append(alternative._replace(server=walk.now))
-        node.alternatives = found
+            return alternative._replace(server=walk.now)
+
+        node.alternatives = each(node.alternatives, after)
         return fitting(self._actions, node, event)
 
     def _replicate(self, event: Event, node: Node) -> list[Alternative]:
@@ -271,15 +271,21 @@ class EtcdLines:
         """A leader has appended what was proposed, and answers for it to itself."""
         message = event.msg
         assert message is not None
-        found = []
-        for alternative in node.alternatives:
-            grown = event.log - alternative.server.log.last
-            for entries in self._orders(node, alternative.server, grown):
-                walk = Walk(self._actions, node.name, alternative.server)
-                for entry in entries:
-                    walk.append_entry(entry)
-                walk.take("AcknowledgeOwn", i=message.index)
-                found.append(require(walk, event, alternative))
+
+        def after(chosen: tuple[Alternative, list[Entry]]) -> Alternative:
+            alternative, entries = chosen
+            walk = Walk(self._actions, node.name, alternative.server)
+            for entry in entries:
+                walk.append_entry(entry)
+            walk.take("AcknowledgeOwn", i=message.index)
+            return require(walk, event, alternative)
+
+        possible = (
+            (one, entries)
+            for one in node.alternatives
+            for entries in self._orders(node, one.server, event.log - one.server.log.last)
+        )
+        found = each(possible, after)
         node.proposed, node.changes = 0, ()
         return found
 
@@ -318,16 +324,16 @@ class EtcdLines:
             return [self._boot(event, node)]
         snapshots = [a.pending for a in node.alternatives if a.pending and a.pending.message.type == "MsgSnap"]
         is_restored = bool(snapshots) and not any(event.conf)
-        found = []
-        refusal: Refused | None = None
-        for alternative in fitting(self._actions, node, event, with_configuration=not is_restored):
-            try:
-                found += self._in_force_after(node, alternative, new, snapshots[0] if is_restored else None)
-            except Refused as error:
-                refusal = error
-        if not found:
-            raise refusal or Refused("ApplyConfiguration", f"no change in its log leads to {sorted(new)}")
-        return found
+        found = fitting(self._actions, node, event, with_configuration=not is_restored)
+        if is_restored:
+            return each(
+                found, lambda one: one._replace(server=self._of_snapshot(one.server, new), pending=snapshots[0])
+            )
+        joint = (Members(new, one.server.configuration.voters) for one in found)
+        return each(
+            product(found, dict.fromkeys((Members(new), *joint))),
+            lambda chosen: self._in_force_after(node, *chosen),
+        )
 
     def _first_members(self, node: Node, alternative: Alternative, new: frozenset[str]) -> Alternative:
         """Set up a server that has never run with the members that it is given: the same for all."""
@@ -361,29 +367,13 @@ class EtcdLines:
         had = ((0, Members()), (0, members))
         return Alternative(replace(server, log=log, commit_index=count, configuration=members, had=had))
 
-    def _in_force_after(
-        self, node: Node, alternative: Alternative, new: frozenset[str], snapshot: Received | None
-    ) -> list[Alternative]:
-        """Apply the next change; after a snapshot, all changes in it."""
+    def _in_force_after(self, node: Node, alternative: Alternative, members: Members) -> Alternative:
+        """Apply the next change."""
         walk = Walk(self._actions, node.name, alternative.server)
-        if snapshot is not None:
-            return [alternative._replace(server=self._of_snapshot(walk.now, new), pending=snapshot)]
-        index, old = walk.next_change(), walk.now.configuration
-        if not index:
-            raise Refused("ApplyConfiguration", f"there is no change in its log that leads to {sorted(new)}")
-        found = []
-        refusal: Refused | None = None
-        for members in dict.fromkeys([Members(new), Members(new, old.voters)]):
-            one = Walk(self._actions, node.name, alternative.server)
-            try:
-                one.apply_change(index, members)
-            except Refused as error:
-                refusal = refusal or error
-                continue
-            found.append(alternative._replace(server=one.now))
-        if not found and refusal:
-            raise refusal
-        return found
+        if not walk.next_change():
+            raise Refused("ApplyConfiguration", f"there is no change in its log that leads to {members}")
+        walk.apply_change(walk.next_change(), members)
+        return alternative._replace(server=walk.now)
 
     def _of_snapshot(self, server: Server, new: frozenset[str]) -> Server:
         """Return a server with the configuration of its snapshot: the one that others had there."""
@@ -466,28 +456,23 @@ class EtcdLines:
     def _said(self, event: Event, node: Node, message: EtcdMessage) -> tuple[list[Alternative], Append | None]:
         """Return the alternatives in which a message is said, and what it contains."""
         _, speak = SPEAKERS[message.type]
-        found: list[Alternative] = []
         contained: dict[Append | None, None] = {}
-        refusal: Refused | None = None
-        is_unasked = message.type in UNASKED or message.to == node.name
-        for alternative in fitting(self._actions, node, event) if is_unasked else self._asked(event, node):
+
+        def after(alternative: Alternative) -> Alternative:
             walk = Walk(self._actions, node.name, alternative.server)
-            try:
-                if message.type == "MsgVoteResp":  # it is sent before the vote is noted
-                    require(walk, event, alternative)
-                append, pending = speak(walk, message, alternative.pending)
-                now = alternative._replace(server=walk.now, pending=pending)
-                if message.type != "MsgVoteResp":
-                    require(walk, event, now)
-            except Refused as error:
-                refusal = error
-                continue
-            if configuration_fits(now.server, event):
-                found.append(now)
-                contained[append] = None
-        if not found:
-            fitting(self._actions, node, event)
-            raise refusal or Refused("no action", "nothing fits")
+            if message.type == "MsgVoteResp":  # it is sent before the vote is noted
+                require(walk, event, alternative)
+            append, pending = speak(walk, message, alternative.pending)
+            now = alternative._replace(server=walk.now, pending=pending)
+            if message.type != "MsgVoteResp":
+                require(walk, event, now)
+            if not configuration_fits(now.server, event):
+                raise Refused("ApplyConfiguration", f"the configuration is {now.server.configuration}")
+            contained[append] = None
+            return now
+
+        is_unasked = message.type in UNASKED or message.to == node.name
+        found = each(fitting(self._actions, node, event) if is_unasked else self._asked(event, node), after)
         if len(contained) > 1:
             raise UndecidedError("the trace does not tell which entries are sent")
         return found, next(iter(contained))

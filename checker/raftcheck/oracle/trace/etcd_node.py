@@ -4,8 +4,8 @@ A trace does not say whether a message that was received has been handled: that 
 server may be in several states at once, the alternatives; every event leaves those that it fits.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -16,6 +16,8 @@ from raftcheck.oracle.trace.log import Log
 from raftcheck.oracle.trace.network import UndecidedError
 from raftcheck.oracle.trace.server import Server
 from raftcheck.oracle.trace.walk import Walk
+
+T = TypeVar("T")
 
 MOST_ALTERNATIVES = 64
 MOST_VERSIONS = 10_000
@@ -45,6 +47,7 @@ class Node(msgspec.Struct):
 
     `versions` are the states that may be on its disk: from the event of a number on, any of several. The first of them
     is what it has answered for to somebody who has received that. `proposed` and `changes` are about to be appended.
+    `watched` is the latest state of which it was certain, and the promises of Raft were checked.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Node(msgspec.Struct):
     changes: tuple[EtcdChange, ...] = ()
     restarts: int = 0
     booted: tuple[str, ...] = ()
+    watched: Server = Server()
 
     def become(self, alternatives: list[Alternative]) -> None:
         """Take note of what the server may be after an event."""
@@ -64,6 +68,8 @@ class Node(msgspec.Struct):
             raise UndecidedError(f"server {self.name} may be in more than {MOST_ALTERNATIVES} states")
         self.alternatives = alternatives
         self.number += 1
+        if self.phase == "bootstrap":
+            return  # only the whole set of first members is ever on a disk
         number, latest = self.versions[-1]
         servers = tuple(dict.fromkeys(alternative.server for alternative in alternatives))
         if {durable(server) for server in servers} == {durable(server) for server in latest}:
@@ -167,14 +173,19 @@ def handled(walk: Walk, pending: Received) -> bool:
     """Handle a message of the server's term; tell whether it is one that changes something. Raises Refused."""
     message = pending.message
     if message.type == "MsgVote":
-        asked = ("request_vote", (message.source, message.term, message.index, message.log_term))
-        heard: frozenset[Fact] = frozenset([asked])
-        walk.take("HandleRequestVote", heard=heard, c=message.source, i=message.index, u=message.log_term)
+        get_request_vote(walk, message, "HandleRequestVote")
         return True
     if pending.append is None or walk.now.leader:
         return False
     walk.handle(contents(walk.now.log, pending))
     return True
+
+
+def get_request_vote(walk: Walk, message: EtcdMessage, action: str) -> None:
+    """Answer a request for a vote: by HandleRequestVote or RefuseVote."""
+    asked = ("request_vote", (message.source, message.term, message.index, message.log_term))
+    heard: frozenset[Fact] = frozenset([asked])
+    walk.take(action, heard=heard, c=message.source, i=message.index, u=message.log_term)
 
 
 def contents(log: Log, pending: Received) -> Append:
@@ -264,3 +275,17 @@ def require(walk: Walk, event: Event, alternative: Alternative) -> Alternative:
         reason, rule = differences(walk.now, event)
         raise Refused(walk.taken[-1] if walk.taken else rule, reason)
     return alternative._replace(server=walk.now)
+
+
+def each(possible: Iterable[T], step: Callable[[T], Alternative]) -> list[Alternative]:
+    """Return what comes of each possibility, where something does. Raises Refused, as the last, if nothing does."""
+    found: list[Alternative] = []
+    refusal = Refused("no action", "nothing fits")
+    for one in possible:
+        try:
+            found.append(step(one))
+        except Refused as error:
+            refusal = error
+    if not found:
+        raise refusal
+    return found

@@ -1,5 +1,6 @@
 """Judging a trace in our own format: is every step of every server a sequence of actions of the specification?"""
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from typing import Any
 
@@ -35,6 +36,7 @@ class StepJudge:
         self._first = {name: started(members) for name in (*header.servers, *header.learners)}
         self._matches: dict[str, dict[str, int]] = {}
         self._promises, self._data = Promises(), Data()
+        self._taken: Counter[str] = Counter()
         for server in self._first:
             self._actions.meet(server)
 
@@ -42,6 +44,12 @@ class StepJudge:
     def assumptions(self) -> tuple[str, ...]:
         """What is taken for granted about network and storage."""
         return (NETWORKS[self.network_name].meaning, STORAGE)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the steps consisted of."""
+        taken = ", ".join(f"{name} {count:,}" for name, count in sorted(self._taken.items()))
+        return {"servers": len(self._servers), "actions": taken or "none"}
 
     def step(self, step: Step) -> Rejection | None:
         """Judge a step; return why it is impossible, or None. Raises UndecidedError. After a rejection, no more."""
@@ -78,6 +86,7 @@ class StepJudge:
             self._network.send((message.sender, message.to), key_of(message), append)
             self._data.check_message(message)
         self._servers[step.server] = walk.now
+        self._taken.update(walk.taken)
 
     def _require_fields(self, step: Step) -> None:
         """Raise MalformedStepError if a step contradicts itself."""
