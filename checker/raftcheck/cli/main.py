@@ -13,6 +13,7 @@ from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYP
 from raftcheck.cli.failures import failures
 from raftcheck.cli.judge import judge
 from raftcheck.cli.judge_history import history
+from raftcheck.cli.judge_lockstep import lockstep
 from raftcheck.cli.judge_trace import trace
 from raftcheck.cli.mutants import mutants
 from raftcheck.cli.prove import prove
@@ -45,6 +46,7 @@ app.command()(replay)
 app.command()(spec)
 judge.command()(history)
 judge.command()(trace)
+judge.command()(lockstep)
 app.add_typer(judge)
 
 

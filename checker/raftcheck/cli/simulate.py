@@ -92,12 +92,9 @@ def simulate(
         lossy=lossy,
     )
     properties = chosen(raft_properties(bounds), only or [])
-    require_writable(json)
-    require_folder(save)
-    require_writable(str(trace) if trace else None)
+    require_places(json, trace, save)
     seed = given_or(seed, SystemRandom().randrange(SEEDS))
-    source = f"raftproof {__version__} simulate, seed {seed}" + (f", mutant {mutant}" if mutant else "")
-    recorder = Recorder(bounds, rules, source) if trace else None
+    recorder = Recorder(bounds, rules, source_of(seed, mutant)) if trace else None
     with progress_on_stderr("simulate", walks_line) as progress:
         found = walk(
             raft_system(bounds, rules),
@@ -112,10 +109,27 @@ def simulate(
             bounds=bounds.to_dict(),
             record=recorder,
         )
-    if trace and recorder:
-        write_file(trace, json_lines(recorder.lines))
+    write_trace(recorder, trace)
     report(found, bounds, mutant, json, save)
     return SIMULATION_EXIT_CODES[found.verdict]
+
+
+def require_places(json: str | None, trace: Path | None, save: Path | None) -> None:
+    """Raise ModelError now if something could not be written after a long run."""
+    require_writable(json)
+    require_writable(str(trace) if trace else None)
+    require_folder(save)
+
+
+def source_of(seed: int, mutant: str | None) -> str:
+    """Return what a trace says of where it comes from."""
+    return f"raftproof {__version__} simulate, seed {seed}" + (f", mutant {mutant}" if mutant else "")
+
+
+def write_trace(recorder: Recorder | None, file: Path | None) -> None:
+    """Write what was recorded, if it was to be."""
+    if recorder and file:
+        write_file(file, json_lines(recorder.lines))
 
 
 def given_or(given: int | None, usual: int) -> int:

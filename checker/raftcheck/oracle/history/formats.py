@@ -46,10 +46,15 @@ def model_named(name: str | None, form: str | None) -> Model:
     return MODELS[chosen](form or "")
 
 
-def read_history(name: str, form: str) -> History:
-    """Read a file, or stdin for "-". Raises UnreadableError for a file that is no history, ModelError for a format."""
+def require_format(form: str | None) -> None:
+    """Raise ModelError for a format that does not exist."""
     if form not in FORMATS:
         raise ModelError(f"there is no format {form!r}; there are {', '.join(FORMATS)}")
+
+
+def read_history(name: str, form: str) -> History:
+    """Read a file, or stdin for "-". Raises UnreadableError for a file that is no history, ModelError for a format."""
+    require_format(form)
     with open_lines(name) as lines:
         pairing = Pairing(History(lines.name))
         for event in FORMATS[form].read(lines):

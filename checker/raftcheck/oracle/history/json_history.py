@@ -16,7 +16,8 @@ from raftcheck.oracle.history.events import Event
 from raftcheck.oracle.history.values import At, frozen
 from raftcheck.oracle.lines import Lines
 
-SCHEMA = "raftproof/history/1"
+READS = frozenset({"read", "get", "list"})
+"""Functions of which an ok without a result tells nothing."""
 
 
 class JsonEvent(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -65,8 +66,10 @@ def read_json_history(lines: Lines) -> Iterator[Event | JsonHeader]:
             read = EVENT.decode(line)
         except (msgspec.DecodeError, RecursionError) as error:
             raise lines.fault(f"no event of a JSON history: {error}") from error
-        if read.type != "ok" and (read.result is not None or read.revision is not None):
+        if read.type != "ok" and (read.result not in (None, msgspec.UNSET) or read.revision is not None):
             raise lines.fault(f"{read.type} tells no result and no revision: only ok does")
+        if read.type == "ok" and read.f in READS and read.result is msgspec.UNSET:
+            raise lines.fault(f'a {read.f} that is ok tells its "result": null if there is nothing')
         if read.serializable and read.type != "invoke":
             raise lines.fault('"serializable" belongs to the invocation')
         if read.time is not None:
@@ -78,7 +81,7 @@ def read_json_history(lines: Lines) -> Iterator[Event | JsonHeader]:
 
 def event_of(read: JsonEvent, line: int) -> Event:
     """Return the event of a line."""
-    result = frozen(read.result)
+    result = None if read.result is msgspec.UNSET else frozen(read.result)
     return Event(
         read.type,
         read.process,

@@ -9,7 +9,7 @@ from raftcheck.explore.limits import Limits, Watch
 from raftcheck.explore.result import Progress
 from raftcheck.oracle.history.events import Event, History, paired
 from raftcheck.oracle.history.explain import Explanation, explain, first_impossible
-from raftcheck.oracle.history.formats import model_named, read_history
+from raftcheck.oracle.history.formats import model_named, read_history, require_format
 from raftcheck.oracle.history.models import Model
 from raftcheck.oracle.history.parts import parts_of
 from raftcheck.oracle.history.report import JudgedPart, judgement_of
@@ -69,6 +69,8 @@ def examine(
 ) -> Examination:
     """Judge a history as `judge_history` does, and return what the answer was made of as well."""
     start = time.monotonic()
+    if isinstance(source, str | Path):
+        require_format(format)
     chosen = model if isinstance(model, Model) else model_named(model, format)
     limits = Limits(max_seconds=max_seconds, max_memory=max_memory)
     history = read_history(str(source), format or "") if isinstance(source, str | Path) else paired("events", source)

@@ -6,7 +6,7 @@ happened, all are kept until an event tells them apart: see `raftcheck.oracle.tr
 """
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ from raftcheck.oracle.trace.etcd_node import (
     Node,
     Received,
     configuration_fits,
-    fits,
+    each,
     fitting,
     require,
     stages,
@@ -129,6 +129,7 @@ class EtcdLines:
         alternatives = HANDLERS[event.name](self, event, node)
         if len(alternatives) == 1 and before is None:
             self._promises.check(node.name, first, alternatives[0].server)
+        self._note_in_force(alternatives)
         node.become(alternatives)
 
     # Beginning, and beginning again
@@ -143,11 +144,11 @@ class EtcdLines:
                 )
             self._nodes[event.nid] = Node(event.nid)
             return
-        on_disk = [(number, server) for number, server in node.versions if server.log.last == event.log]
+        on_disk = list(node.on_disk(event.log))
         if not on_disk and node.has_forgotten:
             raise UndecidedError(f"server {event.nid} starts again from a state that is too long ago to be remembered")
         if not on_disk:
-            latest, relied = node.versions[-1][1].log.last, node.versions[0][1].log.last
+            latest, relied = node.versions[-1][1][0].log.last, node.versions[0][1][0].log.last
             raise Refused("Restart", f"its log went up to {latest}, and at least what it answered for: {relied}")
         lost = {lost for alternative in node.alternatives for lost in alternative.lost}
         node.alternatives = [
@@ -158,23 +159,18 @@ class EtcdLines:
 
     def _restarted(self, event: Event, node: Node) -> list[Alternative]:
         """Term, vote and commit index are read from the disk."""
-        found = []
-        refusal: Refused | None = None
-        for alternative in node.alternatives:
-            server = alternative.server
-            for index, members in dict.fromkeys(server.had):
-                walk = Walk(self._actions, node.name, server)
-                try:
-                    walk.take("Restart", commit=event.state.commit, i=index, g=members)
-                except Refused as error:
-                    refusal = error
-                    continue
-                if fits(walk.now, event) and configuration_fits(walk.now, event):
-                    found.append(alternative._replace(server=walk.now))
-        if not found:
-            known = ", ".join(f"term {a.server.current_term} vote {a.server.voted_for}" for a in node.alternatives[-3:])
-            raise refusal or Refused("Restart", f"on its disk was {known}, and what it had in force")
-        node.phase = "running"
+
+        def after(chosen: tuple[Alternative, tuple[int, Members]]) -> Alternative:
+            alternative, (index, members) = chosen
+            walk = Walk(self._actions, node.name, alternative.server)
+            walk.take("Restart", commit=event.state.commit, i=index, g=members)
+            if not configuration_fits(walk.now, event):
+                raise Refused("Restart", f"it comes back with {members}")
+            return require(walk, event, alternative)
+
+        possible = ((one, had) for one in node.alternatives for had in dict.fromkeys(one.server.had))
+        found = each(possible, after)
+        node.restarted(found)
         return found
 
     def _become_follower(self, event: Event, node: Node) -> list[Alternative]:
@@ -190,7 +186,7 @@ class EtcdLines:
         try:
             return fitting(self._actions, node, event)
         except Refused:
-            return [self._follow_unasked(event, node, alternative) for alternative in node.alternatives]
+            return each(node.alternatives, lambda alternative: self._follow_unasked(event, node, alternative))
 
     def _follow_unasked(self, event: Event, node: Node, alternative: Alternative) -> Alternative:
         """Follow for no reason that the trace tells: a message of a kind that is not recorded, or no quorum."""
@@ -215,21 +211,17 @@ class EtcdLines:
         self, event: Event, node: Node, take: Callable[[Walk, Alternative], Any], *, forget_votes: bool = False
     ) -> list[Alternative]:
         """Take an action in each alternative in which it is possible, and leads to what the event shows."""
-        found, refusal = [], Refused("no action", "nothing fits")
-        for alternative in node.alternatives:
-            for stage in stages(self._actions, node.name, alternative):
-                walk = Walk(self._actions, node.name, stage.server)
-                try:
-                    take(walk, stage)
-                    now = require(walk, event, stage)
-                except Refused as error:
-                    refusal = error
-                    continue
-                server = replace(now.server, votes_granted=frozenset()) if forget_votes else now.server
-                found.append(now._replace(server=server, pending=None))
-        if not found:
-            raise refusal
-        return found
+
+        def after(stage: Alternative) -> Alternative:
+            walk = Walk(self._actions, node.name, stage.server)
+            take(walk, stage)
+            server = require(walk, event, stage).server
+            if forget_votes:
+                server = replace(server, votes_granted=frozenset())
+            return stage._replace(server=server, pending=None)
+
+        possible = (stage for one in node.alternatives for stage in stages(self._actions, node.name, one))
+        return each(possible, after)
 
     # Replication
 
@@ -239,13 +231,14 @@ class EtcdLines:
 
     def _commit(self, event: Event, node: Node) -> list[Alternative]:
         """A leader advances its commit index, or finds that it cannot."""
-        found = []
-        for alternative in node.alternatives:
+
+        def after(alternative: Alternative) -> Alternative:
             walk = Walk(self._actions, node.name, alternative.server)
             if walk.now.leader and event.state.commit > walk.now.commit_index:
                 walk.commit(event.state.commit)
-            found.append(alternative._replace(server=walk.now))
-        node.alternatives = found
+            return alternative._replace(server=walk.now)
+
+        node.alternatives = each(node.alternatives, after)
         return fitting(self._actions, node, event)
 
     def _replicate(self, event: Event, node: Node) -> list[Alternative]:
@@ -270,15 +263,21 @@ class EtcdLines:
         """A leader has appended what was proposed, and answers for it to itself."""
         message = event.msg
         assert message is not None
-        found = []
-        for alternative in node.alternatives:
-            grown = event.log - alternative.server.log.last
-            for entries in self._orders(node, alternative.server, grown):
-                walk = Walk(self._actions, node.name, alternative.server)
-                for entry in entries:
-                    walk.append_entry(entry)
-                walk.take("AcknowledgeOwn", i=message.index)
-                found.append(require(walk, event, alternative))
+
+        def after(chosen: tuple[Alternative, list[Entry]]) -> Alternative:
+            alternative, entries = chosen
+            walk = Walk(self._actions, node.name, alternative.server)
+            for entry in entries:
+                walk.append_entry(entry)
+            walk.take("AcknowledgeOwn", i=message.index)
+            return require(walk, event, alternative)
+
+        possible = (
+            (one, entries)
+            for one in node.alternatives
+            for entries in self._orders(node, one.server, event.log - one.server.log.last)
+        )
+        found = each(possible, after)
         node.proposed, node.changes = 0, ()
         return found
 
@@ -315,18 +314,18 @@ class EtcdLines:
             return [self._first_members(node, alternative, new) for alternative in node.alternatives]
         if node.phase == "bootstrap":
             return [self._boot(event, node)]
-        gets_snapshot = any(a.pending and a.pending.message.type == "MsgSnap" for a in node.alternatives)
-        is_restored = gets_snapshot and not any(event.conf)
-        found = []
-        refusal: Refused | None = None
-        for alternative in fitting(self._actions, node, event, with_configuration=not is_restored):
-            try:
-                found += self._in_force_after(node, alternative, new, is_restored)
-            except Refused as error:
-                refusal = error
-        if not found:
-            raise refusal or Refused("ApplyConfiguration", f"no change in its log leads to {sorted(new)}")
-        return found
+        snapshots = [a.pending for a in node.alternatives if a.pending and a.pending.message.type == "MsgSnap"]
+        is_restored = bool(snapshots) and not any(event.conf)
+        found = fitting(self._actions, node, event, with_configuration=not is_restored)
+        if is_restored:
+            return each(
+                found, lambda one: one._replace(server=self._of_snapshot(one.server, new), pending=snapshots[0])
+            )
+        joint = (Members(new, one.server.configuration.voters) for one in found)
+        return each(
+            product(found, dict.fromkeys((Members(new), *joint))),
+            lambda chosen: self._in_force_after(node, *chosen),
+        )
 
     def _first_members(self, node: Node, alternative: Alternative, new: frozenset[str]) -> Alternative:
         """Set up a server that has never run with the members that it is given: the same for all."""
@@ -355,52 +354,42 @@ class EtcdLines:
             node.phase = "running"
             if len(self._bootstrap) != count:
                 raise Refused("Bootstrap", f"there are {count} first members, and others have {self._bootstrap}")
+            self._in_force[count] = members
         server = node.alternatives[0].server
         had = ((0, Members()), (0, members))
         return Alternative(replace(server, log=log, commit_index=count, configuration=members, had=had))
 
-    def _in_force_after(
-        self, node: Node, alternative: Alternative, new: frozenset[str], is_restored: bool
-    ) -> list[Alternative]:
-        """Apply the next change; after a snapshot, all changes in it."""
+    def _in_force_after(self, node: Node, alternative: Alternative, members: Members) -> Alternative:
+        """Apply the next change."""
         walk = Walk(self._actions, node.name, alternative.server)
-        if is_restored:
-            while 0 < walk.next_change() <= walk.now.commit_index:
-                self._apply_known(walk, walk.next_change())
-            if walk.now.configuration.voters != new:
-                raise Refused("ApplyConfiguration", f"the snapshot has {walk.now.configuration}, not {sorted(new)}")
-            return [alternative._replace(server=walk.now)]
-        index, old = walk.next_change(), walk.now.configuration
-        if not index:
-            raise Refused("ApplyConfiguration", f"there is no change in its log that leads to {sorted(new)}")
-        found = []
-        refusal: Refused | None = None
-        for members in dict.fromkeys([Members(new), Members(new, old.voters)]):
-            one = Walk(self._actions, node.name, alternative.server)
-            try:
-                one.apply_change(index, members)
-            except Refused as error:
-                refusal = refusal or error
-                continue
-            found.append(alternative._replace(server=one.now))
-        if not found and refusal:
-            raise refusal
-        return found
+        if not walk.next_change():
+            raise Refused("ApplyConfiguration", f"there is no change in its log that leads to {members}")
+        walk.apply_change(walk.next_change(), members)
+        return alternative._replace(server=walk.now)
 
-    def _apply_known(self, walk: Walk, index: int) -> None:
-        """Apply a change of which others have shown where it leads."""
-        if index not in self._in_force:
-            raise Refused("ApplyConfiguration", f"nobody has applied the change at {index}")
-        walk.apply_change(index, self._in_force[index])
+    def _of_snapshot(self, server: Server, new: frozenset[str]) -> Server:
+        """Return a server with the configuration of its snapshot: the one that others had there."""
+        index = max((at for at, _ in server.log.changes if at <= server.commit_index), default=0)
+        members = self._in_force.get(index, Members())
+        if members.voters != new:
+            raise Refused("ApplyConfiguration", f"at {index} the members were {members}, not {sorted(new)}")
+        had = (*server.had, (index, members))
+        return replace(server, configuration=members, configuration_index=index, had=had)
 
     def _note_in_force(self, alternatives: list[Alternative]) -> None:
-        """Take note of where changes lead, once the events leave one alternative: the same for all servers."""
+        """Take note of where changes lead, once the events leave one alternative: the same for all servers.
+
+        Only the servers that come later go through the first members one by one.
+        """
         if len(alternatives) != 1:
             return
         server = alternatives[0].server
         index, members = server.configuration_index, server.configuration
-        if index and self._in_force.setdefault(index, members) != members:
-            raise Refused("State Machine Safety", f"the change at {index} led to {self._in_force[index]} elsewhere")
+        if index >= max(1, len(self._bootstrap)) and self._in_force.setdefault(index, members) != members:
+            raise Refused(
+                "State Machine Safety",
+                f"the change at {index} leads to {members}, and led to {self._in_force[index]} elsewhere",
+            )
 
     # Messages
 
@@ -453,35 +442,29 @@ class EtcdLines:
             found, contained = self._said(event, node, message)
         if message.term != event.state.term:
             raise Refused("UpdateTerm", f"in term {event.state.term} it sends a message of term {message.term}")
-        self._note_in_force(found)
         self._put(node, message, contained)
         return found
 
     def _said(self, event: Event, node: Node, message: EtcdMessage) -> tuple[list[Alternative], Append | None]:
         """Return the alternatives in which a message is said, and what it contains."""
         _, speak = SPEAKERS[message.type]
-        found: list[Alternative] = []
         contained: dict[Append | None, None] = {}
-        refusal: Refused | None = None
-        is_unasked = message.type in UNASKED or message.to == node.name
-        for alternative in fitting(self._actions, node, event) if is_unasked else self._asked(event, node):
+
+        def after(alternative: Alternative) -> Alternative:
             walk = Walk(self._actions, node.name, alternative.server)
-            try:
-                if message.type == "MsgVoteResp":  # it is sent before the vote is noted
-                    require(walk, event, alternative)
-                append, pending = speak(walk, message, alternative.pending)
-                now = alternative._replace(server=walk.now, pending=pending)
-                if message.type != "MsgVoteResp":
-                    require(walk, event, now)
-            except Refused as error:
-                refusal = error
-                continue
-            if configuration_fits(now.server, event):
-                found.append(now)
-                contained[append] = None
-        if not found:
-            fitting(self._actions, node, event)
-            raise refusal or Refused("no action", "nothing fits")
+            if message.type == "MsgVoteResp":  # it is sent before the vote is noted
+                require(walk, event, alternative)
+            append, pending = speak(walk, message, alternative.pending)
+            now = alternative._replace(server=walk.now, pending=pending)
+            if message.type != "MsgVoteResp":
+                require(walk, event, now)
+            if not configuration_fits(now.server, event):
+                raise Refused("ApplyConfiguration", f"the configuration is {now.server.configuration}")
+            contained[append] = None
+            return now
+
+        is_unasked = message.type in UNASKED or message.to == node.name
+        found = each(fitting(self._actions, node, event) if is_unasked else self._asked(event, node), after)
         if len(contained) > 1:
             raise UndecidedError("the trace does not tell which entries are sent")
         return found, next(iter(contained))

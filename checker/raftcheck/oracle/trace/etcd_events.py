@@ -7,9 +7,11 @@ import msgspec
 NOBODY = "0"
 """How a vote for nobody is written."""
 
+PRE_CANDIDATE = "StatePreCandidate"
+
 ROLES = {
     "StateFollower": "follower",
-    "StatePreCandidate": "follower",  # in the specification a pre-candidate is a follower that asks around
+    PRE_CANDIDATE: "follower",  # in the specification a pre-candidate is a follower that asks around
     "StateCandidate": "candidate",
     "StateLeader": "leader",
 }
@@ -88,7 +90,7 @@ class Event(msgspec.Struct, frozen=True):
         return {
             "term": self.state.term,
             "vote": "none" if self.state.vote == NOBODY else self.state.vote,
-            "role": ROLES.get(self.role, self.role),
+            "role": self.role.removeprefix("State").lower(),
             "commit": self.state.commit,
             "log": f"up to {self.log}",
             "configuration": f"{list(voters)}" + (f" and {list(outgoing)}" if outgoing else ""),

@@ -5,7 +5,7 @@ from typing import Any
 
 from raftcheck.oracle.trace.actions import Append, Refused
 from raftcheck.oracle.trace.etcd_events import NOBODY, EtcdMessage
-from raftcheck.oracle.trace.etcd_node import Received, contents, handled
+from raftcheck.oracle.trace.etcd_node import Received, contents, get_request_vote, handled
 from raftcheck.oracle.trace.walk import Walk
 
 Spoken = tuple[Append | None, Received | None]
@@ -31,7 +31,7 @@ def answer_vote(walk: Walk, message: EtcdMessage, pending: Received | None) -> S
     require_answer(message, pending, ("MsgVote",))
     assert pending is not None
     if message.reject:
-        walk.take("RefuseVote", c=message.to)
+        get_request_vote(walk, pending.message, "RefuseVote")
     else:
         handled(walk, pending)
     return None, None

@@ -4,18 +4,20 @@ A trace does not say whether a message that was received has been handled: that 
 server may be in several states at once, the alternatives; every event leaves those that it fits.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from raftcheck.oracle.trace.actions import Actions, Append, Fact, Refused
-from raftcheck.oracle.trace.etcd_events import NOBODY, ROLES, EtcdChange, EtcdMessage, Event
+from raftcheck.oracle.trace.etcd_events import NOBODY, PRE_CANDIDATE, ROLES, EtcdChange, EtcdMessage, Event
 from raftcheck.oracle.trace.log import Log
 from raftcheck.oracle.trace.network import UndecidedError
 from raftcheck.oracle.trace.server import Server
 from raftcheck.oracle.trace.walk import Walk
+
+T = TypeVar("T")
 
 MOST_ALTERNATIVES = 64
 MOST_VERSIONS = 10_000
@@ -43,15 +45,15 @@ class Alternative(NamedTuple):
 class Node(msgspec.Struct):
     """A server.
 
-    `versions` are the states that may be on its disk, by number; from `relied` on: what it has answered in that version
-    has been received by somebody. `proposed` and `changes` are what is about to be appended.
+    `versions` are the states that may be on its disk: from the event of a number on, any of several. The first of them
+    is what it has answered for to somebody who has received that. `proposed` and `changes` are about to be appended.
     """
 
     name: str
     alternatives: list[Alternative] = msgspec.field(default_factory=lambda: [Alternative(Server())])
     phase: str = "new"
     number: int = 0
-    versions: list[tuple[int, Server]] = msgspec.field(default_factory=lambda: [(0, Server())])
+    versions: list[tuple[int, tuple[Server, ...]]] = msgspec.field(default_factory=lambda: [(0, (Server(),))])
     has_forgotten: bool = False
     proposed: int = 0
     changes: tuple[EtcdChange, ...] = ()
@@ -64,12 +66,30 @@ class Node(msgspec.Struct):
             raise UndecidedError(f"server {self.name} may be in more than {MOST_ALTERNATIVES} states")
         self.alternatives = alternatives
         self.number += 1
-        for alternative in alternatives:
-            if durable(alternative.server) != durable(self.versions[-1][1]):
-                self.versions.append((self.number, alternative.server))
+        if self.phase == "bootstrap":
+            return  # only the whole set of first members is ever on a disk
+        number, latest = self.versions[-1]
+        servers = tuple(dict.fromkeys(alternative.server for alternative in alternatives))
+        if {durable(server) for server in servers} == {durable(server) for server in latest}:
+            self.versions[-1] = (number, servers)
+        else:
+            self.versions.append((self.number, servers))
         if len(self.versions) > MOST_VERSIONS:
             del self.versions[: MOST_VERSIONS // 2]
             self.has_forgotten = True
+
+    def on_disk(self, last: int) -> Iterator[tuple[int, Server]]:
+        """Yield what may be on its disk with a log up to `last`: until which number it was so, and the state."""
+        untils = [number - 1 for number, _ in self.versions[1:]] + [self.number]
+        for until, (_, servers) in zip(untils, self.versions, strict=True):
+            for server in servers:
+                if server.log.last == last:
+                    yield until, server
+
+    def restarted(self, alternatives: list[Alternative]) -> None:
+        """Begin anew with what was on its disk."""
+        self.phase = "running"
+        self.versions = [(self.number, tuple(dict.fromkeys(alternative.server for alternative in alternatives)))]
 
     def rely_on(self, number: int) -> None:
         """Somebody has received what the server had answered by then: that is on its disk."""
@@ -78,8 +98,8 @@ class Node(msgspec.Struct):
 
 
 def durable(server: Server) -> tuple[Any, ...]:
-    """Return what a crash leaves."""
-    return server.current_term, server.voted_for, server.log, server.commit_index
+    """Return what has to be on disk before it is answered for. How much is committed may be on disk, too."""
+    return server.current_term, server.voted_for, server.log
 
 
 # What the server may have come to
@@ -92,7 +112,8 @@ def fitting(actions: Actions, node: Node, event: Event, *, with_configuration: b
     """
     found: list[Alternative] = []
     for alternative in node.alternatives:
-        found += [stage for stage in stages(actions, node.name, alternative) if fits(stage.server, event)]
+        for stage in stages(actions, node.name, alternative):
+            found += [one for one in (stage, *asking_around(stage, event)) if fits(one.server, event)]
     if not found:
         raise mismatch(actions, node, event)
     found = without_repetitions(found)
@@ -123,6 +144,12 @@ def stages(actions: Actions, n: str, alternative: Alternative) -> Iterator[Alter
         yield alternative._replace(server=walk.now, pending=None)
 
 
+def asking_around(alternative: Alternative, event: Event) -> Iterator[Alternative]:
+    """Yield what a candidate is that asks around before the next election: that is no event of its own."""
+    if event.role == PRE_CANDIDATE and alternative.server.candidate:
+        yield alternative._replace(server=replace(alternative.server, candidate=False))
+
+
 def may_update(walk: Walk, message: EtcdMessage) -> bool:
     """Take the newer term of a message, if that is possible."""
     try:
@@ -144,14 +171,19 @@ def handled(walk: Walk, pending: Received) -> bool:
     """Handle a message of the server's term; tell whether it is one that changes something. Raises Refused."""
     message = pending.message
     if message.type == "MsgVote":
-        asked = ("request_vote", (message.source, message.term, message.index, message.log_term))
-        heard: frozenset[Fact] = frozenset([asked])
-        walk.take("HandleRequestVote", heard=heard, c=message.source, i=message.index, u=message.log_term)
+        get_request_vote(walk, message, "HandleRequestVote")
         return True
     if pending.append is None or walk.now.leader:
         return False
     walk.handle(contents(walk.now.log, pending))
     return True
+
+
+def get_request_vote(walk: Walk, message: EtcdMessage, action: str) -> None:
+    """Answer a request for a vote: by HandleRequestVote or RefuseVote."""
+    asked = ("request_vote", (message.source, message.term, message.index, message.log_term))
+    heard: frozenset[Fact] = frozenset([asked])
+    walk.take(action, heard=heard, c=message.source, i=message.index, u=message.log_term)
 
 
 def contents(log: Log, pending: Received) -> Append:
@@ -241,3 +273,17 @@ def require(walk: Walk, event: Event, alternative: Alternative) -> Alternative:
         reason, rule = differences(walk.now, event)
         raise Refused(walk.taken[-1] if walk.taken else rule, reason)
     return alternative._replace(server=walk.now)
+
+
+def each(possible: Iterable[T], step: Callable[[T], Alternative]) -> list[Alternative]:
+    """Return what comes of each possibility, where something does. Raises Refused, as the last, if nothing does."""
+    found: list[Alternative] = []
+    refusal = Refused("no action", "nothing fits")
+    for one in possible:
+        try:
+            found.append(step(one))
+        except Refused as error:
+            refusal = error
+    if not found:
+        raise refusal
+    return found
