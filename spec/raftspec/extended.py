@@ -153,12 +153,20 @@ EXTENDED_BECOME_LEADER = with_assignment(
     with_guards(BECOME_LEADER, {"it is a quorum of the server's configuration": is_quorum_of[q, configuration[n]]}),
     match_index[n, p].becomes(if_else(p == n, last_index[n], 0)),
 )
+UP_TO_DATE = "the candidate's log is at least as up to date as the server's"
+
 REFUSE_VOTE = Action(
     "RefuseVote",
-    "A server does not vote for a candidate; it may have any reason but that it has voted for it.",
+    "A server does not vote for a candidate. It may have any reason; but to whom it has given its vote, it gives it "
+    "again, unless it has got later entries since.",
     "section 5.2",
-    (n, c),
-    guard={"it has not voted for the candidate": any_of(~voted[n], ~(voted_for[n] == c))},
+    (n, c, i, u),
+    guard={
+        "the candidate asks in the server's term": HANDLE_REQUEST_VOTE.guard["the candidate asks in the server's term"],
+        "the server has not voted for the candidate, or has a later log": any_of(
+            ~voted[n], ~(voted_for[n] == c), ~HANDLE_REQUEST_VOTE.guard[UP_TO_DATE]
+        ),
+    },
     update=(),
 )
 REQUEST_PRE_VOTE = Action(
@@ -177,9 +185,7 @@ HANDLE_REQUEST_PRE_VOTE = Action(
     guard={
         "the server asks": pre_vote_request[c, t, i, u],
         "the term is not older than the server's": t >= current_term[n],
-        "the log is at least as up to date as the server's": HANDLE_REQUEST_VOTE.guard[
-            "the candidate's log is at least as up to date as the server's"
-        ],
+        "the log is at least as up to date as the server's": HANDLE_REQUEST_VOTE.guard[UP_TO_DATE],
     },
     update=(pre_vote[n, t, c].becomes(TRUE),),
 )

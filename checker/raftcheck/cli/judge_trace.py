@@ -17,7 +17,7 @@ Name = TypeVar("Name", bound=str)
 
 def trace(
     file: Annotated[str, typer.Argument(metavar="FILE", help='The trace; "-" reads stdin.')],
-    format: Annotated[  # noqa: A002 - the option's name
+    format: Annotated[
         str, typer.Option(metavar="FORMAT", help="raftproof (docs/traces.md) or etcd (the traces of etcd's raft).")
     ] = "raftproof",
     network: Annotated[

@@ -12,6 +12,7 @@ from raftcheck.cli.check import check
 from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYPER, USAGE_ERROR
 from raftcheck.cli.failures import failures
 from raftcheck.cli.judge import judge
+from raftcheck.cli.judge_history import history
 from raftcheck.cli.judge_lockstep import lockstep
 from raftcheck.cli.judge_trace import trace
 from raftcheck.cli.mutants import mutants
@@ -43,6 +44,7 @@ app.command()(failures)
 app.command()(prove)
 app.command()(replay)
 app.command()(spec)
+judge.command()(history)
 judge.command()(trace)
 judge.command()(lockstep)
 app.add_typer(judge)

@@ -46,7 +46,8 @@ class Judgement:
 
     `checked` counts what was judged, in units of `unit` ("events", "operations", "steps"): on a reject, all before the
     rejected one. `against` says what it was compared with, `assumptions` what was taken for granted, `why` is the
-    reason if the answer is undecided. `details` are further facts in the order in which they should be read.
+    reason if the answer is undecided. `details` are further facts in the order in which they should be read; a tuple
+    is told one item a line.
     """
 
     answer: Answer
@@ -89,7 +90,12 @@ def lines_of(judgement: Judgement) -> Iterator[str]:
         yield f"  the {counted} before it are allowed"
     yield f"checked against {judgement.against}"
     yield from (f"assuming {assumption}" for assumption in judgement.assumptions)
-    yield from (f"{name}: {value}" for name, value in judgement.details.items())
+    for name, value in judgement.details.items():
+        if isinstance(value, tuple):
+            yield f"{name}:"
+            yield from (f"  {item}" for item in value)
+        else:
+            yield f"{name}: {value}"
 
 
 def rejection_lines(rejection: Rejection) -> Iterator[str]:

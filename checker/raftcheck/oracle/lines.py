@@ -39,7 +39,11 @@ class Lines:
 
     def fault(self, what: str) -> UnreadableError:
         """Return the error that says what is wrong with the line that was read last."""
-        return UnreadableError(self.name, self.number, what)
+        return self.fault_at(self.number, what)
+
+    def fault_at(self, line: int, what: str) -> UnreadableError:
+        """Return the error that says what is wrong with a line that was read before."""
+        return UnreadableError(self.name, line, what)
 
 
 @contextmanager

@@ -212,7 +212,7 @@ def changed(server: Server, changes: Iterable[Change], reached: set[int]) -> tup
         elif name == "reached":
             reached.add(at[0])  # type: ignore[arg-type]
         elif name == "in_force":
-            fields["had"] = (*server.had, at[1:])
+            fields["had"] = tuple(dict.fromkeys((*server.had, at[1:])))
         elif function.kind is Kind.MESSAGE:
             said.append((name, (*at, value) if name.startswith("append_") else at))
         else:

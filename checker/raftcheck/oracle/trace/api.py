@@ -10,6 +10,7 @@ import msgspec
 
 from raftcheck.oracle.judgement import Judgement, Rejection, UnreadableError
 from raftcheck.oracle.lines import Lines, open_lines
+from raftcheck.oracle.trace.etcd import EtcdLines
 from raftcheck.oracle.trace.judge import MalformedStepError, StepJudge
 from raftcheck.oracle.trace.network import NetworkName, UndecidedError
 from raftcheck.oracle.trace.steps import FORMAT, Header, Step
@@ -86,12 +87,12 @@ class RaftproofLines:
             raise UnreadableError(lines.name, 0, "there is no step in it")
 
 
-FORMATS: dict[FormatName, Callable[[NetworkName | None], LineJudge]] = {"raftproof": RaftproofLines}
+FORMATS: dict[FormatName, Callable[[NetworkName | None], LineJudge]] = {"raftproof": RaftproofLines, "etcd": EtcdLines}
 
 
 def judge_trace(
     file: str | Path,
-    format: FormatName = "raftproof",  # noqa: A002 - the word of the command line
+    format: FormatName = "raftproof",
     network: NetworkName | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> Judgement:

@@ -50,12 +50,12 @@ def get_request_vote(walk: Walk, step: Step, message: msg.RequestVote, _: Append
     """Propose HandleRequestVote if the vote changes or is sent, RefuseVote if a refusal is sent."""
     answers = [sent for sent in step.sends if isinstance(sent, msg.RequestVoteResponse) and sent.to == message.sender]
     votes = any(answer.granted for answer in answers)
-    if votes or (step.state.vote == message.sender and walk.now.voted_for != message.sender):
+    is_noted = step.state.vote == message.sender and walk.now.voted_for != message.sender
+    if votes or is_noted or any(answer.term == message.term for answer in answers):
         asked = (message.sender, message.term, message.last_index, message.last_term)
         heard = frozenset([("request_vote", asked)])
-        walk.take("HandleRequestVote", heard=heard, c=message.sender, i=message.last_index, u=message.last_term)
-    elif any(answer.term == message.term for answer in answers):
-        walk.take("RefuseVote", c=message.sender)
+        action = "HandleRequestVote" if votes or is_noted else "RefuseVote"
+        walk.take(action, heard=heard, c=message.sender, i=message.last_index, u=message.last_term)
 
 
 def get_pre_vote(walk: Walk, step: Step, message: msg.PreVote, _: Append | None) -> None:

@@ -80,11 +80,15 @@ class Log(NamedTuple):
     def __len__(self) -> int:
         return self.last - self.start
 
-    def first_difference(self, part: "Log") -> int:
-        """Return the first index of a part at which this log has no entry of that term; if there is none, the next."""
-        index = part.start + 1
-        while index <= part.last and self.term_at(index) == part.term_at(index):
-            index = min(self.end_of_run(index), part.end_of_run(index)) + 1
+    def first_difference(self, other: "Log", start: int | None = None, last: int | None = None) -> int:
+        """Return the first index at which this log has no entry of the other's term; if there is none, the next.
+
+        Compared are the entries after `start` up to `last`; by default all that the other has.
+        """
+        index = (other.start if start is None else start) + 1
+        last = other.last if last is None else last
+        while index <= last and self.term_at(index) == other.term_at(index):
+            index = min(self.end_of_run(index), other.end_of_run(index), last) + 1
         return index
 
     def end_of_run(self, index: int) -> int:

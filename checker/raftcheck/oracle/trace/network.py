@@ -27,6 +27,9 @@ class Network(Protocol):
     def receive(self, link: tuple[str, str], message: Hashable) -> Any:
         """Return the content of a message that arrives. Raises Refused, and UndecidedError if it may be forgotten."""
 
+    def latest(self, link: tuple[str, str], message: Hashable) -> Any:
+        """Return the content of a message that is under way and would be replaced by another one; None if none is."""
+
 
 class Unreliable:
     """Messages may get lost, repeated and overtaken."""
@@ -50,6 +53,10 @@ class Unreliable:
         if message not in self._sent:
             raise not_sent(self._has_forgotten, self._remembered)
         return self._sent[message]
+
+    def latest(self, link: tuple[str, str], message: Hashable) -> Any:
+        """Return what was sent before."""
+        return self._sent.get(message)
 
 
 class AtMostOnce:
@@ -79,6 +86,10 @@ class AtMostOnce:
         if len(contents) == 1:
             del self._sent[message]
         return contents.pop(0)
+
+    def latest(self, link: tuple[str, str], message: Hashable) -> Any:
+        """Return nothing: every message is one of its own."""
+        return None
 
 
 class Fifo:
@@ -111,6 +122,10 @@ class Fifo:
         for _ in range(place):
             queue.popleft()
         return queue.popleft()[1]
+
+    def latest(self, link: tuple[str, str], message: Hashable) -> Any:
+        """Return nothing: every message is one of its own."""
+        return None
 
 
 def not_sent(has_forgotten: bool, remembered: int) -> Exception:

@@ -22,15 +22,19 @@ class Promises:
             other = self._leaders.setdefault(after.current_term, n)
             if other != n:
                 raise Refused("Election Safety", f"{other} and {n} both lead term {after.current_term}")
-        if after.commit_index > before.commit_index or after.log is not before.log:
-            self._check_committed(after)
+        if after.log is not before.log and after.log.first_difference(before.log, 0, before.commit_index) <= (
+            before.commit_index
+        ):
+            raise Refused("Applied Entries Stay", f"the log was {before.log}, committed up to {before.commit_index}")
+        if after.commit_index > before.commit_index:
+            self._check_committed(after, before.commit_index)
 
-    def _check_committed(self, after: Server) -> None:
+    def _check_committed(self, after: Server, start: int) -> None:
         known, log, commit = self._committed, after.log, after.commit_index
         if commit > log.last:
             raise Refused("State Machine Safety", f"entry {commit} is committed, but the log ends at {log.last}")
         common = min(commit, known.last)
-        different = log.first_difference(known.part(0, common))
+        different = log.first_difference(known, start, common)
         if different <= common:
             raise Refused(
                 "State Machine Safety",
@@ -38,4 +42,4 @@ class Promises:
                 f"{known.term_at(different)} was committed there",
             )
         if commit > known.last:
-            self._committed = log.part(0, commit)
+            self._committed = log.cut(commit)

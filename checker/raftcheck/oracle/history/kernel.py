@@ -1,0 +1,280 @@
+"""The compiled search for a linearization, on numbers.
+
+A *configuration* is how far the events have been followed, the state of the model, which of the operations under way
+have taken effect already, and how many operations of unknown outcome of each kind have. The search goes deep first. It
+lets an operation take effect only when the next event is the completion of one that has not yet ("just in time", Lowe
+2017), and every operation under way is then a choice (Wing & Gong 1993). Configurations are remembered and compared
+whole: none is ever taken for another.
+
+Three things are left out, and nothing is lost by that:
+
+- A read under way that is possible now takes effect at once: any linearization that has it later still is one if it is
+  moved here. (Not so a write of what is there already: it may change something later.)
+- Operations of unknown outcome that ask the same are interchangeable from their invocation on, so they are counted.
+- A configuration that has used up more of these than another one, all else being equal, can do nothing that the other
+  cannot.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from raftcheck.explore.kernels.compiled import kernel, part
+from raftcheck.explore.kernels.rows import EMPTY, get, hash_of, home_of, same
+
+IMPOSSIBLE = -2
+"""In place of a state: the operation could not have told that. EMPTY: nobody has asked the model yet."""
+
+FREE = -1
+"""No operation in this place."""
+
+INVOKE, OFFER, COMPLETE = range(3)
+"""Kinds of events: an operation begins that will complete in this place, one of unknown outcome, one completes."""
+
+FOUND, EXHAUSTED, ASK, GROW, PAUSE = range(5)
+"""Why the search stops: a linearization is found; there is none; a step of the model is not known; there is too little
+room; the budget is used up. After the last three it goes on where it was."""
+
+ROWS, DEPTH, FURTHEST, STATE, POSITION, TAKEN = range(6)
+"""Counters: configurations; length of the stack; the furthest event; the state asked for; events followed; choices."""
+
+WORD = 32
+
+
+class Search(NamedTuple):
+    """All that a search reads and writes. A place belongs to an operation from its invocation to its completion."""
+
+    events: np.ndarray  # kind, place (OFFER: kind of unknown operation), label
+    reads: np.ndarray  # label -> whether it never changes anything
+    unknown_labels: np.ndarray  # kind of unknown operation -> label
+    keys: np.ndarray  # state << 32 | label -> state, IMPOSSIBLE or EMPTY
+    values: np.ndarray
+    heads: np.ndarray  # configuration -> event << 32 | state, then the places that have taken effect, 32 to a word
+    used: np.ndarray  # configuration, kind of unknown operation -> how many took effect
+    parents: np.ndarray  # configuration -> the one before, FREE for the first
+    choices: np.ndarray  # configuration -> place, or ~kind, of the operation that led to it
+    chain: np.ndarray  # configuration -> another one with the same head, or EMPTY
+    slots: np.ndarray  # a hash table of the first configuration with each head
+    labels: np.ndarray  # place -> label of the operation in it, or FREE
+    offered: np.ndarray  # kind of unknown operation -> how many were invoked
+    stack: np.ndarray  # configurations, and the next choice in each
+    counts: np.ndarray
+
+
+@kernel
+def search_on(search, budget):
+    """Search on, for so many choices at most; return why the search stops."""
+    counts, stack = search.counts, search.stack
+    places, kinds = search.labels.size, search.offered.size
+    while counts[DEPTH] > 0:
+        if budget <= 0:
+            return PAUSE
+        if counts[ROWS] + 1 >= search.heads.shape[0] or counts[ROWS] * 10 > search.slots.size * 6:
+            return GROW
+        top = counts[DEPTH] - 1
+        row = stack[top, 0]
+        state = search.heads[row, 0] & 0xFFFFFFFF
+        if stack[top, 1] == 0:
+            eager = find_eager(search, row, state)
+            if eager == EMPTY:
+                counts[STATE] = state
+                return ASK
+            if eager != IMPOSSIBLE:
+                stack[top, 1] = places + kinds
+                budget -= 1
+                if enter(search, row, state, eager):
+                    return FOUND
+                continue
+        choice = next_choice(search, row, state, stack[top, 1])
+        if choice == places + kinds:
+            counts[DEPTH] = top
+            follow_back(search, search.heads[search.parents[row], 0] >> 32 if top > 0 else 0)
+            continue
+        stack[top, 1] = choice + 1
+        budget -= 1
+        counts[TAKEN] += 1
+        if enter(search, row, state, choice):
+            return FOUND
+    return EXHAUSTED
+
+
+@kernel
+def begin(search):
+    """Enter the first configuration; tell whether it is all."""
+    search.heads[0, :] = 0
+    search.used[0, :] = 0
+    return settle(search, 0, FREE, FREE)
+
+
+@part
+def place_of(search, row, choice):
+    """Return the place that a choice is about: the one that completes next comes first."""
+    first = search.events[search.heads[row, 0] >> 32, 1]
+    if choice == 0:
+        return first
+    return choice - 1 if choice <= first else choice
+
+
+@part
+def is_done(search, row, place):
+    """Tell whether the operation in a place has taken effect."""
+    return (search.heads[row, 1 + place // WORD] >> (place % WORD)) & 1 != 0
+
+
+@kernel
+def find_eager(search, row, state):
+    """Return the choice of a read that is possible, IMPOSSIBLE if there is none.
+
+    EMPTY if some step from this state is not known.
+    """
+    found = np.int64(IMPOSSIBLE)
+    for choice in range(search.labels.size):
+        place = place_of(search, row, choice)
+        label = search.labels[place]
+        if label != FREE and not is_done(search, row, place):
+            after = np.int64(get(search.keys, search.values, (state << 32) | label))
+            if after == EMPTY:
+                return np.int64(EMPTY)
+            if after >= 0 and search.reads[label] and found == IMPOSSIBLE:
+                found = np.int64(choice)
+    for kind in range(search.offered.size):
+        if search.used[row, kind] < search.offered[kind]:
+            if get(search.keys, search.values, (state << 32) | search.unknown_labels[kind]) == EMPTY:
+                return np.int64(EMPTY)
+    return found
+
+
+@kernel
+def next_choice(search, row, state, choice):
+    """Return the first choice from the given one on that is possible; the number of all if there is none."""
+    places = search.labels.size
+    while choice < places:
+        place = place_of(search, row, choice)
+        label = search.labels[place]
+        if label != FREE and not is_done(search, row, place):
+            if get(search.keys, search.values, (state << 32) | label) >= 0:
+                return choice
+        choice += 1
+    while choice < places + search.offered.size:
+        kind = choice - places
+        if search.used[row, kind] < search.offered[kind]:
+            after = get(search.keys, search.values, (state << 32) | search.unknown_labels[kind])
+            if after >= 0 and after != state:
+                return choice
+        choice += 1
+    return choice
+
+
+@kernel
+def enter(search, row, state, choice):
+    """Let the chosen operation take effect, and keep the configuration if it is new; tell whether it is the end."""
+    new, places = search.counts[ROWS], search.labels.size
+    for word in range(search.heads.shape[1]):
+        search.heads[new, word] = search.heads[row, word]
+    for kind in range(search.used.shape[1]):
+        search.used[new, kind] = search.used[row, kind]
+    if choice < places:
+        place = place_of(search, row, choice)
+        search.heads[new, 1 + place // WORD] |= np.int64(1) << (place % WORD)
+        label, made = search.labels[place], np.int64(place)
+    else:
+        search.used[new, choice - places] += 1
+        label, made = search.unknown_labels[choice - places], ~np.int64(choice - places)
+    after = np.int64(get(search.keys, search.values, (state << 32) | label))
+    search.heads[new, 0] = ((search.heads[row, 0] >> 32) << 32) | after
+    return settle(search, new, row, made)
+
+
+@kernel
+def settle(search, new, parent, made):
+    """Follow the events as far as they go, and push the configuration if it is new; tell whether it is the end."""
+    counts, before = search.counts, search.counts[POSITION]
+    ended = follow(search, new)
+    counts[FURTHEST] = max(counts[FURTHEST], counts[POSITION])
+    if not remember(search, new):
+        follow_back(search, before)
+        return False
+    search.parents[new] = parent
+    search.choices[new] = made
+    counts[ROWS] = new + 1
+    search.stack[counts[DEPTH], 0] = new
+    search.stack[counts[DEPTH], 1] = 0
+    counts[DEPTH] += 1
+    return ended
+
+
+@kernel
+def follow(search, row):
+    """Follow the events up to a completion whose operation has not taken effect; tell whether all were followed."""
+    event, heads = search.counts[POSITION], search.heads
+    while event < search.events.shape[0]:
+        kind, place, label = search.events[event, 0], search.events[event, 1], search.events[event, 2]
+        if kind == OFFER:
+            search.offered[place] += 1
+        elif kind == INVOKE:
+            search.labels[place] = label
+        else:
+            if not is_done(search, row, place):
+                break
+            heads[row, 1 + place // WORD] &= ~(np.int64(1) << (place % WORD))
+            search.labels[place] = FREE
+        event += 1
+    search.counts[POSITION] = event
+    heads[row, 0] = (np.int64(event) << 32) | (heads[row, 0] & 0xFFFFFFFF)
+    return event == search.events.shape[0]
+
+
+@kernel
+def follow_back(search, event):
+    """Undo events down to the given one."""
+    position = search.counts[POSITION]
+    while position > event:
+        position -= 1
+        kind, place, label = search.events[position, 0], search.events[position, 1], search.events[position, 2]
+        if kind == OFFER:
+            search.offered[place] -= 1
+        elif kind == INVOKE:
+            search.labels[place] = FREE
+        else:
+            search.labels[place] = label
+    search.counts[POSITION] = position
+
+
+@kernel
+def remember(search, new):
+    """Keep a configuration, unless one that can do as much is kept already; tell whether it is new."""
+    slot = home_of(hash_of(search.heads[new], 0, search.heads.shape[1]), search.slots.size)
+    while search.slots[slot] != EMPTY and not same(search.heads, search.slots[slot], search.heads[new], 0):
+        slot += 1
+        if slot == search.slots.size:
+            slot = 0
+    row = search.slots[slot]
+    while row != EMPTY:
+        if is_at_most(search.used, row, new):
+            return False
+        row = search.chain[row]
+    search.chain[new] = search.slots[slot]
+    search.slots[slot] = new
+    return True
+
+
+@part
+def is_at_most(used, row, other):
+    """Tell whether a configuration has used no more unknown operations than another, of each kind."""
+    for kind in range(used.shape[1]):
+        if used[row, kind] > used[other, kind]:
+            return False
+    return True
+
+
+@kernel
+def enter_slots(heads, count, slots, chain):
+    """Enter the first configurations into empty slots."""
+    for row in range(count):
+        slot = home_of(hash_of(heads[row], 0, heads.shape[1]), slots.size)
+        while slots[slot] != EMPTY and not same(heads, slots[slot], heads[row], 0):
+            slot += 1
+            if slot == slots.size:
+                slot = 0
+        chain[row] = slots[slot]
+        slots[slot] = row

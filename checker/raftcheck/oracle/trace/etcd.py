@@ -1,0 +1,512 @@
+"""Judging traces of etcd's raft, event by event.
+
+What such a trace does not say is followed up: the terms of entries come from the leaders that append them, the contents
+of messages from the logs of those who send them, what was on disk shows after a crash. Where several things may have
+happened, all are kept until an event tells them apart: see `raftcheck.oracle.trace.etcd_node`.
+"""
+
+from collections.abc import Callable
+from itertools import combinations, product
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from raftcheck.oracle.judgement import Rejection, UnreadableError
+from raftcheck.oracle.lines import Lines
+from raftcheck.oracle.trace.actions import Actions, Append, Refused
+from raftcheck.oracle.trace.etcd_events import ROLES, EtcdChange, EtcdMessage, Event, Line, SingleChange
+from raftcheck.oracle.trace.etcd_messages import NOTHING, SPEAKERS, UNASKED
+from raftcheck.oracle.trace.etcd_node import (
+    Alternative,
+    Node,
+    Received,
+    configuration_fits,
+    each,
+    fitting,
+    require,
+    stages,
+)
+from raftcheck.oracle.trace.log import Entry, Log
+from raftcheck.oracle.trace.network import NETWORKS, NetworkName, UndecidedError
+from raftcheck.oracle.trace.promises import Promises
+from raftcheck.oracle.trace.server import Members, Server
+from raftcheck.oracle.trace.walk import Walk
+
+STORAGE = "a vote or an acknowledgement that anybody has received was on the disk of who gave it"
+COMPLETE = "every event of the kinds that etcd's raft records is in the trace; an id is one server for ever"
+
+NEEDS_DISK = ("MsgAppResp", "MsgVoteResp")
+"""Messages that may leave only when what they answer for is on disk (raft.go, send)."""
+
+MOST_ORDERS = 32
+
+
+class Sent(msgspec.Struct):
+    """What a message that was sent contains; by which versions of its sender it was sent, if it needs its disk."""
+
+    append: Append | None
+    numbers: list[int]
+    restarts: int
+
+
+def leads_to(entry: Entry, one: Members, other: Members) -> bool:
+    """Tell whether a change may give the other configuration: at once, or by joint consensus."""
+    change: EtcdChange = entry.change
+    if not change.changes:
+        return bool(one.outgoing) and other == Members(one.voters)
+    voters = change.voters_after(one.voters)
+    return not one.outgoing and other in (Members(voters), Members(voters, one.voters))
+
+
+class EtcdLines:
+    """Judges the lines of a trace of etcd's raft."""
+
+    unit = "events"
+    against = (
+        "the actions of the specification (raftspec.extended: with membership, snapshots, heartbeats that commit) and "
+        "the promises of Raft (Figure 3)"
+    )
+
+    def __init__(self, network: NetworkName | None) -> None:
+        self._network_name: NetworkName = network or "any"
+        self._network = NETWORKS[self._network_name]()
+        self._actions, self._promises = Actions(leads_to), Promises()
+        self._nodes: dict[str, Node] = {}
+        self._bootstrap: list[str] = []
+        self._in_force: dict[int, Members] = {}
+        self._decoder = msgspec.json.Decoder(Line)
+        self.checked = 0
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """What is taken for granted about network, storage and recording."""
+        return (NETWORKS[self._network_name].meaning, STORAGE, COMPLETE)
+
+    def end(self, lines: Lines) -> None:
+        """Raise UnreadableError for a trace without an event."""
+        if not self.checked:
+            raise UnreadableError(lines.name, 0, "there is no event in it")
+
+    def line(self, lines: Lines, text: str) -> Rejection | None:
+        """Judge an event."""
+        event = self._decoded(lines, text)
+        node = self._nodes.get(event.nid)
+        before = node.alternatives[0].server.described() if node else {}
+        try:
+            self._judge(event, node)
+        except Refused as refusal:
+            where = f"event {self.checked + 1:,}"
+            return Rejection(where, str(event), refusal.action, refusal.reason, before, event.shown())
+        self.checked += 1
+        return None
+
+    def _decoded(self, lines: Lines, text: str) -> Event:
+        """Return an event. Raises UnreadableError for a line that is none."""
+        try:
+            line = self._decoder.decode(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise lines.fault(f"no event of etcd's raft: {error}") from error
+        event = line.event
+        if line.tag != "trace":
+            raise lines.fault(f"the tag is {line.tag!r}, not 'trace': leave out other lines of the log")
+        if event.name not in HANDLERS:
+            raise lines.fault(f"unknown event {event.name!r}")
+        if event.role not in ROLES:
+            raise lines.fault(f"unknown role {event.role!r}")
+        if (event.msg is None) == event.name.startswith(("Send", "Receive")):
+            raise lines.fault(f"{event.name} {'without a' if event.msg is None else 'with a'} message")
+        return event
+
+    def _judge(self, event: Event, node: Node | None) -> None:
+        if event.name == "InitState":
+            self._init(event, node)
+            return
+        if node is None:
+            raise UndecidedError(f"server {event.nid} has no InitState: the trace does not begin at its beginning")
+        before = {alternative.server for alternative in node.alternatives} if len(node.alternatives) > 1 else None
+        first = node.alternatives[0].server
+        alternatives = HANDLERS[event.name](self, event, node)
+        if len(alternatives) == 1 and before is None:
+            self._promises.check(node.name, first, alternatives[0].server)
+        self._note_in_force(alternatives)
+        node.become(alternatives)
+
+    # Beginning, and beginning again
+
+    def _init(self, event: Event, node: Node | None) -> None:
+        """A server starts; of what was on its disk only the last index shows."""
+        self._actions.meet(event.nid)
+        if node is None:
+            if event.log or event.state.commit:
+                raise UndecidedError(
+                    f"server {event.nid} starts with a log of {event.log} entries, whose terms the trace does not tell"
+                )
+            self._nodes[event.nid] = Node(event.nid)
+            return
+        on_disk = list(node.on_disk(event.log))
+        if not on_disk and node.has_forgotten:
+            raise UndecidedError(f"server {event.nid} starts again from a state that is too long ago to be remembered")
+        if not on_disk:
+            latest, relied = node.versions[-1][1][0].log.last, node.versions[0][1][0].log.last
+            raise Refused("Restart", f"its log went up to {latest}, and at least what it answered for: {relied}")
+        lost = {lost for alternative in node.alternatives for lost in alternative.lost}
+        node.alternatives = [
+            Alternative(server, None, (*sorted(lost), (number, node.number))) for number, server in on_disk
+        ]
+        node.phase, node.restarts = "restarting", node.restarts + 1
+        node.proposed, node.changes = 0, ()
+
+    def _restarted(self, event: Event, node: Node) -> list[Alternative]:
+        """Term, vote and commit index are read from the disk."""
+
+        def after(chosen: tuple[Alternative, tuple[int, Members]]) -> Alternative:
+            alternative, (index, members) = chosen
+            walk = Walk(self._actions, node.name, alternative.server)
+            walk.take("Restart", commit=event.state.commit, i=index, g=members)
+            if not configuration_fits(walk.now, event):
+                raise Refused("Restart", f"it comes back with {members}")
+            return require(walk, event, alternative)
+
+        possible = ((one, had) for one in node.alternatives for had in dict.fromkeys(one.server.had))
+        found = each(possible, after)
+        node.restarted(found)
+        return found
+
+    def _become_follower(self, event: Event, node: Node) -> list[Alternative]:
+        """A server follows: it starts, is set up with its first members, sees a newer term, or steps aside."""
+        if node.phase == "restarting":
+            return self._restarted(event, node)
+        server = node.alternatives[0].server
+        if node.phase == "new" and node.alternatives[0].pending is None and event.state.term == 1 and not event.log:
+            node.phase = "bootstrap"
+            self._actions.reached.add(1)
+            return [Alternative(replace(server, current_term=1))]
+        node.phase = "running" if event.state.term else "new"
+        try:
+            return fitting(self._actions, node, event)
+        except Refused:
+            return each(node.alternatives, lambda alternative: self._follow_unasked(event, node, alternative))
+
+    def _follow_unasked(self, event: Event, node: Node, alternative: Alternative) -> Alternative:
+        """Follow for no reason that the trace tells: a message of a kind that is not recorded, or no quorum."""
+        walk = Walk(self._actions, node.name, alternative.server)
+        if event.state.term > walk.now.current_term:
+            walk.update_term(event.state.term)
+        elif walk.now.candidate or walk.now.leader:
+            walk.take("StepAside")
+        return require(walk, event, alternative)
+
+    # Elections
+
+    def _become_candidate(self, event: Event, node: Node) -> list[Alternative]:
+        """An election begins. Its own vote a server counts only when it has come to it."""
+        return self._each(event, node, lambda walk, _: walk.time_out(), forget_votes=True)
+
+    def _become_leader(self, event: Event, node: Node) -> list[Alternative]:
+        """An election is won."""
+        return self._each(event, node, lambda walk, _: walk.become_leader())
+
+    def _each(
+        self, event: Event, node: Node, take: Callable[[Walk, Alternative], Any], *, forget_votes: bool = False
+    ) -> list[Alternative]:
+        """Take an action in each alternative in which it is possible, and leads to what the event shows."""
+
+        def after(stage: Alternative) -> Alternative:
+            walk = Walk(self._actions, node.name, stage.server)
+            take(walk, stage)
+            server = require(walk, event, stage).server
+            if forget_votes:
+                server = replace(server, votes_granted=frozenset())
+            return stage._replace(server=server, pending=None)
+
+        possible = (stage for one in node.alternatives for stage in stages(self._actions, node.name, one))
+        return each(possible, after)
+
+    # Replication
+
+    def _settle(self, event: Event, node: Node) -> list[Alternative]:
+        """Nothing happens; the event shows the state."""
+        return fitting(self._actions, node, event)
+
+    def _commit(self, event: Event, node: Node) -> list[Alternative]:
+        """A leader advances its commit index, or finds that it cannot."""
+
+        def after(alternative: Alternative) -> Alternative:
+            walk = Walk(self._actions, node.name, alternative.server)
+            if walk.now.leader and event.state.commit > walk.now.commit_index:
+                walk.commit(event.state.commit)
+            return alternative._replace(server=walk.now)
+
+        node.alternatives = each(node.alternatives, after)
+        return fitting(self._actions, node, event)
+
+    def _replicate(self, event: Event, node: Node) -> list[Alternative]:
+        """A leader is about to append an entry."""
+        found = fitting(self._actions, node, event)
+        self._require_leader(found, "ClientRequest")
+        node.proposed += 1
+        return found
+
+    def _change_configuration(self, event: Event, node: Node) -> list[Alternative]:
+        """A leader is about to append a change of the membership."""
+        found = fitting(self._actions, node, event)
+        self._require_leader(found, "ChangeConfiguration")
+        node.changes = (*node.changes, EtcdChange(event.prop.cc.changes))
+        return found
+
+    def _require_leader(self, found: list[Alternative], action: str) -> None:
+        if not all(alternative.server.leader for alternative in found):
+            raise Refused(action, 'it is not true that "it leads"')
+
+    def _append(self, event: Event, node: Node) -> list[Alternative]:
+        """A leader has appended what was proposed, and answers for it to itself."""
+        message = event.msg
+        assert message is not None
+
+        def after(chosen: tuple[Alternative, list[Entry]]) -> Alternative:
+            alternative, entries = chosen
+            walk = Walk(self._actions, node.name, alternative.server)
+            for entry in entries:
+                walk.append_entry(entry)
+            walk.take("AcknowledgeOwn", i=message.index)
+            return require(walk, event, alternative)
+
+        possible = (
+            (one, entries)
+            for one in node.alternatives
+            for entries in self._orders(node, one.server, event.log - one.server.log.last)
+        )
+        found = each(possible, after)
+        node.proposed, node.changes = 0, ()
+        return found
+
+    def _orders(self, node: Node, server: Server, grown: int) -> list[list[Entry]]:
+        """Return in which orders the proposed entries may have been appended."""
+        term = server.current_term
+        changes = [Entry(term, change) for change in node.changes]
+        normal = node.proposed
+        if grown == normal + len(changes) + 1 and server.configuration.outgoing:
+            changes.append(Entry(term, EtcdChange()))  # leaving joint consensus is not recorded
+        if grown != normal + len(changes):
+            raise Refused(
+                "ClientRequest", f"the log grows by {grown}, and {normal + len(changes)} entries were proposed"
+            )
+        places = list(combinations(range(grown), len(changes)))
+        if len(places) > MOST_ORDERS:
+            raise UndecidedError(f"{len(changes)} changes of the membership among {grown} entries at once")
+        orders = []
+        for chosen in places:
+            entries = [Entry(term)] * grown
+            for place, change in zip(chosen, changes, strict=True):
+                entries[place] = change
+            orders.append(entries)
+        return orders
+
+    # Membership
+
+    def _apply_change(self, event: Event, node: Node) -> list[Alternative]:
+        """A configuration comes into force: the event shows the state before, and the voters after."""
+        new = frozenset(event.prop.cc.newconf)
+        if node.phase == "restarting":
+            return node.alternatives
+        if node.phase == "new":
+            return [self._first_members(node, alternative, new) for alternative in node.alternatives]
+        if node.phase == "bootstrap":
+            return [self._boot(event, node)]
+        snapshots = [a.pending for a in node.alternatives if a.pending and a.pending.message.type == "MsgSnap"]
+        is_restored = bool(snapshots) and not any(event.conf)
+        found = fitting(self._actions, node, event, with_configuration=not is_restored)
+        if is_restored:
+            return each(
+                found, lambda one: one._replace(server=self._of_snapshot(one.server, new), pending=snapshots[0])
+            )
+        joint = (Members(new, one.server.configuration.voters) for one in found)
+        return each(
+            product(found, dict.fromkeys((Members(new), *joint))),
+            lambda chosen: self._in_force_after(node, *chosen),
+        )
+
+    def _first_members(self, node: Node, alternative: Alternative, new: frozenset[str]) -> Alternative:
+        """Set up a server that has never run with the members that it is given: the same for all."""
+        members = Members(new)
+        if new and self._in_force.setdefault(0, members) != members:
+            raise Refused("Bootstrap", f"its first members are {members}, and others began with {self._in_force[0]}")
+        server = replace(alternative.server, configuration=members, had=((0, members),))
+        return alternative._replace(server=server)
+
+    def _boot(self, event: Event, node: Node) -> Alternative:
+        """Set up a server with a log of its first members: one entry for each, in term 1, which are committed."""
+        added = frozenset(event.prop.cc.newconf) - set(node.booted)
+        count, position = event.log, len(node.booted)
+        if len(added) != 1 or event.state.commit != count or position >= count or event.state.term != 1:
+            raise Refused("Bootstrap", f"after {list(node.booted)} comes {sorted(added)}, in a log of {count} entries")
+        (server_added,) = added
+        if position == len(self._bootstrap):
+            self._bootstrap.append(server_added)
+        if self._bootstrap[position] != server_added:
+            raise Refused("Bootstrap", f"member {position + 1} is {server_added}, and was {self._bootstrap[position]}")
+        node.booted = (*node.booted, server_added)
+        members = Members(frozenset(node.booted))
+        entries = [Entry(1, EtcdChange((SingleChange(name, "AddNewServer"),))) for name in node.booted]
+        log = Log().followed_by([*entries, *[Entry(1)] * (count - len(entries))])
+        if position + 1 == count:
+            node.phase = "running"
+            if len(self._bootstrap) != count:
+                raise Refused("Bootstrap", f"there are {count} first members, and others have {self._bootstrap}")
+            self._in_force[count] = members
+        server = node.alternatives[0].server
+        had = ((0, Members()), (0, members))
+        return Alternative(replace(server, log=log, commit_index=count, configuration=members, had=had))
+
+    def _in_force_after(self, node: Node, alternative: Alternative, members: Members) -> Alternative:
+        """Apply the next change."""
+        walk = Walk(self._actions, node.name, alternative.server)
+        if not walk.next_change():
+            raise Refused("ApplyConfiguration", f"there is no change in its log that leads to {members}")
+        walk.apply_change(walk.next_change(), members)
+        return alternative._replace(server=walk.now)
+
+    def _of_snapshot(self, server: Server, new: frozenset[str]) -> Server:
+        """Return a server with the configuration of its snapshot: the one that others had there."""
+        index = max((at for at, _ in server.log.changes if at <= server.commit_index), default=0)
+        members = self._in_force.get(index, Members())
+        if members.voters != new:
+            raise Refused("ApplyConfiguration", f"at {index} the members were {members}, not {sorted(new)}")
+        had = (*server.had, (index, members))
+        return replace(server, configuration=members, configuration_index=index, had=had)
+
+    def _note_in_force(self, alternatives: list[Alternative]) -> None:
+        """Take note of where changes lead, once the events leave one alternative: the same for all servers.
+
+        Only the servers that come later go through the first members one by one.
+        """
+        if len(alternatives) != 1:
+            return
+        server = alternatives[0].server
+        index, members = server.configuration_index, server.configuration
+        if index >= max(1, len(self._bootstrap)) and self._in_force.setdefault(index, members) != members:
+            raise Refused(
+                "State Machine Safety",
+                f"the change at {index} leads to {members}, and led to {self._in_force[index]} elsewhere",
+            )
+
+    # Messages
+
+    def _receive(self, event: Event, node: Node) -> list[Alternative]:
+        """A message arrives. What it tells is used at once if that only lets the server do more; else it may be."""
+        message = event.msg
+        assert message is not None
+        found = fitting(self._actions, node, event)
+        if message.to != node.name:
+            raise Refused("Network", f"it is for {message.to}")
+        sent: Sent = self._network.receive((message.source, message.to), message)
+        self._rely(message, sent)
+        return [self._with_message(node, alternative, message, sent.append) for alternative in found]
+
+    def _rely(self, message: EtcdMessage, sent: Sent) -> None:
+        """Whoever sent a message that needs its disk had on its disk what it answered for."""
+        if message.type not in NEEDS_DISK:
+            return
+        sender = self._nodes[message.source]
+        remembering = [a for a in sender.alternatives if any(not a.has_lost(number) for number in sent.numbers)]
+        if not remembering:
+            raise Refused("Restart", f"{message.source} has crashed and lost what it says here")
+        sender.alternatives = remembering
+        if sender.restarts == sent.restarts:
+            sender.rely_on(sent.numbers[0])
+
+    def _with_message(
+        self, node: Node, alternative: Alternative, message: EtcdMessage, append: Append | None
+    ) -> Alternative:
+        walk = Walk(self._actions, node.name, alternative.server)
+        if message.type == "MsgVoteResp" and not message.reject:
+            walk.count_vote(message.source, message.term)
+        if message.type == "MsgAppResp" and not message.reject:
+            walk.count_acknowledgement(message.source, message.term, message.index)
+        return alternative._replace(server=walk.now, pending=Received(message, append))
+
+    def _send(self, event: Event, node: Node) -> list[Alternative]:
+        """A message is sent: an action has to say what it says."""
+        message = event.msg
+        assert message is not None
+        if message.source != node.name:
+            raise Refused("Network", f"it is from {message.source}")
+        for name, zero in NOTHING[message.type].items():
+            if getattr(message, name) != zero:
+                raise Refused(SPEAKERS[message.type][0], f"{name} is {getattr(message, name)} in a {message.type}")
+        is_own = message.to == node.name and message.type == "MsgAppResp"
+        if is_own:
+            found, contained = self._append(event, node), None
+        else:
+            found, contained = self._said(event, node, message)
+        if message.term != event.state.term:
+            raise Refused("UpdateTerm", f"in term {event.state.term} it sends a message of term {message.term}")
+        self._put(node, message, contained)
+        return found
+
+    def _said(self, event: Event, node: Node, message: EtcdMessage) -> tuple[list[Alternative], Append | None]:
+        """Return the alternatives in which a message is said, and what it contains."""
+        _, speak = SPEAKERS[message.type]
+        contained: dict[Append | None, None] = {}
+
+        def after(alternative: Alternative) -> Alternative:
+            walk = Walk(self._actions, node.name, alternative.server)
+            if message.type == "MsgVoteResp":  # it is sent before the vote is noted
+                require(walk, event, alternative)
+            append, pending = speak(walk, message, alternative.pending)
+            now = alternative._replace(server=walk.now, pending=pending)
+            if message.type != "MsgVoteResp":
+                require(walk, event, now)
+            if not configuration_fits(now.server, event):
+                raise Refused("ApplyConfiguration", f"the configuration is {now.server.configuration}")
+            contained[append] = None
+            return now
+
+        is_unasked = message.type in UNASKED or message.to == node.name
+        found = each(fitting(self._actions, node, event) if is_unasked else self._asked(event, node), after)
+        if len(contained) > 1:
+            raise UndecidedError("the trace does not tell which entries are sent")
+        return found, next(iter(contained))
+
+    def _asked(self, event: Event, node: Node) -> list[Alternative]:
+        """Return the alternatives in which a server may answer: with the message before it, in its term or a newer."""
+        found = [
+            stage
+            for alternative in node.alternatives
+            for stage in stages(self._actions, node.name, alternative)
+            if stage.pending is not None and stage.server.current_term == event.state.term
+        ]
+        if not found:
+            raise Refused("Network", "it answers, and has received nothing to be answered")
+        return found
+
+    def _put(self, node: Node, message: EtcdMessage, append: Append | None) -> None:
+        """Send a message. If the same was sent before, and no crash took that, the earlier counts."""
+        sent = Sent(append, [node.number + 1], node.restarts)
+        if message.type in NEEDS_DISK:
+            earlier = self._network.latest((message.source, message.to), message)
+            if earlier is not None and earlier.restarts == node.restarts:
+                sent = earlier
+            elif earlier is not None:
+                sent.numbers = [*earlier.numbers, node.number + 1]
+        self._network.send((message.source, message.to), message, sent)
+
+
+HANDLERS: dict[str, Callable[[EtcdLines, Event, Node], list[Alternative]]] = {
+    "InitState": EtcdLines._settle,
+    "BecomeFollower": EtcdLines._become_follower,
+    "BecomeCandidate": EtcdLines._become_candidate,
+    "BecomeLeader": EtcdLines._become_leader,
+    "Commit": EtcdLines._commit,
+    "Replicate": EtcdLines._replicate,
+    "ChangeConf": EtcdLines._change_configuration,
+    "ApplyConfChange": EtcdLines._apply_change,
+    "Ready": EtcdLines._settle,
+    **{
+        f"{verb}{what}{kind}": handler
+        for verb, handler in (("Send", EtcdLines._send), ("Receive", EtcdLines._receive))
+        for what in ("AppendEntries", "RequestVote")
+        for kind in ("Request", "Response")
+    },
+}

@@ -1,0 +1,116 @@
+"""The events that etcd's raft records (state_trace.go in go.etcd.io/raft/v3, built with the tag with_tla)."""
+
+from typing import Any
+
+import msgspec
+
+NOBODY = "0"
+"""How a vote for nobody is written."""
+
+PRE_CANDIDATE = "StatePreCandidate"
+
+ROLES = {
+    "StateFollower": "follower",
+    PRE_CANDIDATE: "follower",  # in the specification a pre-candidate is a follower that asks around
+    "StateCandidate": "candidate",
+    "StateLeader": "leader",
+}
+
+
+class HardState(msgspec.Struct, frozen=True):
+    """Term, vote, commit index."""
+
+    term: int
+    vote: str
+    commit: int
+
+
+class EtcdMessage(msgspec.Struct, frozen=True, rename={"source": "from", "log_term": "logTerm", "hint": "rejectHint"}):
+    """A message. `entries` counts them; of MsgSnap it is the snapshot's index."""
+
+    type: str
+    term: int
+    source: str
+    to: str
+    entries: int
+    log_term: int
+    index: int
+    commit: int
+    vote: str
+    reject: bool
+    hint: int
+
+    def __str__(self) -> str:
+        fields = ("term", "index", "log_term", "entries", "commit", "reject", "hint")
+        told = ", ".join(f"{name} {getattr(self, name)}" for name in fields if getattr(self, name))
+        return f"{self.type}({told}) from {self.source} to {self.to}"
+
+
+class SingleChange(msgspec.Struct, frozen=True):
+    """One server that is added, removed, or made a learner."""
+
+    nid: str
+    action: str
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """A change that is proposed, or the voters after one that is applied."""
+
+    changes: tuple[SingleChange, ...] = ()
+    newconf: tuple[str, ...] = ()
+
+
+class Properties(msgspec.Struct, frozen=True):
+    """What an event has beside; of a leader that sends entries, `match` is how far it knows itself to have them."""
+
+    cc: Changes = Changes()
+    match: int | None = None
+    next: int | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One event of one server. `conf` are the voters, and in joint consensus those that were."""
+
+    name: str
+    nid: str
+    state: HardState
+    role: str
+    log: int
+    conf: tuple[tuple[str, ...], tuple[str, ...]]
+    msg: EtcdMessage | None = None
+    prop: Properties = Properties()
+
+    def __str__(self) -> str:
+        told = f" {self.msg}" if self.msg else ""
+        return f"{self.name} of server {self.nid}{told}"
+
+    def shown(self) -> dict[str, Any]:
+        """Return the state that the event shows, for people."""
+        voters, outgoing = self.conf
+        return {
+            "term": self.state.term,
+            "vote": "none" if self.state.vote == NOBODY else self.state.vote,
+            "role": self.role.removeprefix("State").lower(),
+            "commit": self.state.commit,
+            "log": f"up to {self.log}",
+            "configuration": f"{list(voters)}" + (f" and {list(outgoing)}" if outgoing else ""),
+        }
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line of the trace: other keys are of the logger."""
+
+    tag: str
+    event: Event
+
+
+class EtcdChange(msgspec.Struct, frozen=True):
+    """A change of the membership as it stands in a log. None at all: joint consensus is left."""
+
+    changes: tuple[SingleChange, ...] = ()
+
+    def voters_after(self, voters: frozenset[str]) -> frozenset[str]:
+        """Return the voters when all changes are made. A learner does not vote."""
+        for change in self.changes:
+            voters = voters | {change.nid} if change.action == "AddNewServer" else voters - {change.nid}
+        return voters

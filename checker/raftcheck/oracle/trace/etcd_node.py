@@ -1,0 +1,289 @@
+"""One server of a trace of etcd's raft: the states that it may be in, as far as the trace tells.
+
+A trace does not say whether a message that was received has been handled: that shows in the events that follow. So a
+server may be in several states at once, the alternatives; every event leaves those that it fits.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from raftcheck.oracle.trace.actions import Actions, Append, Fact, Refused
+from raftcheck.oracle.trace.etcd_events import NOBODY, PRE_CANDIDATE, ROLES, EtcdChange, EtcdMessage, Event
+from raftcheck.oracle.trace.log import Log
+from raftcheck.oracle.trace.network import UndecidedError
+from raftcheck.oracle.trace.server import Server
+from raftcheck.oracle.trace.walk import Walk
+
+T = TypeVar("T")
+
+MOST_ALTERNATIVES = 64
+MOST_VERSIONS = 10_000
+
+
+class Received(NamedTuple):
+    """A message that was received and may still be handled; what it contains, if it is of entries."""
+
+    message: EtcdMessage
+    append: Append | None
+
+
+class Alternative(NamedTuple):
+    """A state that a server may be in. `lost` are the numbers of versions that a crash took: after, up to."""
+
+    server: Server
+    pending: Received | None = None
+    lost: tuple[tuple[int, int], ...] = ()
+
+    def has_lost(self, number: int) -> bool:
+        """Tell whether a crash took what the server had come to by then."""
+        return any(after < number <= until for after, until in self.lost)
+
+
+class Node(msgspec.Struct):
+    """A server.
+
+    `versions` are the states that may be on its disk: from the event of a number on, any of several. The first of them
+    is what it has answered for to somebody who has received that. `proposed` and `changes` are about to be appended.
+    """
+
+    name: str
+    alternatives: list[Alternative] = msgspec.field(default_factory=lambda: [Alternative(Server())])
+    phase: str = "new"
+    number: int = 0
+    versions: list[tuple[int, tuple[Server, ...]]] = msgspec.field(default_factory=lambda: [(0, (Server(),))])
+    has_forgotten: bool = False
+    proposed: int = 0
+    changes: tuple[EtcdChange, ...] = ()
+    restarts: int = 0
+    booted: tuple[str, ...] = ()
+
+    def become(self, alternatives: list[Alternative]) -> None:
+        """Take note of what the server may be after an event."""
+        if len(alternatives) > MOST_ALTERNATIVES:
+            raise UndecidedError(f"server {self.name} may be in more than {MOST_ALTERNATIVES} states")
+        self.alternatives = alternatives
+        self.number += 1
+        if self.phase == "bootstrap":
+            return  # only the whole set of first members is ever on a disk
+        number, latest = self.versions[-1]
+        servers = tuple(dict.fromkeys(alternative.server for alternative in alternatives))
+        if {durable(server) for server in servers} == {durable(server) for server in latest}:
+            self.versions[-1] = (number, servers)
+        else:
+            self.versions.append((self.number, servers))
+        if len(self.versions) > MOST_VERSIONS:
+            del self.versions[: MOST_VERSIONS // 2]
+            self.has_forgotten = True
+
+    def on_disk(self, last: int) -> Iterator[tuple[int, Server]]:
+        """Yield what may be on its disk with a log up to `last`: until which number it was so, and the state."""
+        untils = [number - 1 for number, _ in self.versions[1:]] + [self.number]
+        for until, (_, servers) in zip(untils, self.versions, strict=True):
+            for server in servers:
+                if server.log.last == last:
+                    yield until, server
+
+    def restarted(self, alternatives: list[Alternative]) -> None:
+        """Begin anew with what was on its disk."""
+        self.phase = "running"
+        self.versions = [(self.number, tuple(dict.fromkeys(alternative.server for alternative in alternatives)))]
+
+    def rely_on(self, number: int) -> None:
+        """Somebody has received what the server had answered by then: that is on its disk."""
+        while len(self.versions) > 1 and self.versions[1][0] <= number:
+            del self.versions[0]
+
+
+def durable(server: Server) -> tuple[Any, ...]:
+    """Return what has to be on disk before it is answered for. How much is committed may be on disk, too."""
+    return server.current_term, server.voted_for, server.log
+
+
+# What the server may have come to
+
+
+def fitting(actions: Actions, node: Node, event: Event, *, with_configuration: bool = True) -> list[Alternative]:
+    """Return the alternatives that an event's state fits, handled messages included. Raises Refused if there are none.
+
+    The reason is told of the alternative that comes closest.
+    """
+    found: list[Alternative] = []
+    for alternative in node.alternatives:
+        for stage in stages(actions, node.name, alternative):
+            found += [one for one in (stage, *asking_around(stage, event)) if fits(one.server, event)]
+    if not found:
+        raise mismatch(actions, node, event)
+    found = without_repetitions(found)
+    if not with_configuration:
+        return found
+    right = [alternative for alternative in found if configuration_fits(alternative.server, event)]
+    if not right:
+        known, (voters, outgoing) = found[0].server.configuration, event.conf
+        raise Refused("ApplyConfiguration", f"the configuration is {known}, and {voters} and {outgoing} is claimed")
+    return right
+
+
+def stages(actions: Actions, n: str, alternative: Alternative) -> Iterator[Alternative]:
+    """Yield what a server may have come to with the message that it has received last: nothing, part of it, or all."""
+    yield alternative
+    pending = alternative.pending
+    if pending is None:
+        return
+    walk, message = Walk(actions, n, alternative.server), pending.message
+    if message.term > walk.now.current_term and may_update(walk, message):
+        yield alternative._replace(server=walk.now)
+    if message.term != walk.now.current_term:
+        return
+    if pending.append is not None and walk.now.candidate:
+        walk.hear(pending.append)
+        yield alternative._replace(server=walk.now)
+    if attempt(walk, pending):
+        yield alternative._replace(server=walk.now, pending=None)
+
+
+def asking_around(alternative: Alternative, event: Event) -> Iterator[Alternative]:
+    """Yield what a candidate is that asks around before the next election: that is no event of its own."""
+    if event.role == PRE_CANDIDATE and alternative.server.candidate:
+        yield alternative._replace(server=replace(alternative.server, candidate=False))
+
+
+def may_update(walk: Walk, message: EtcdMessage) -> bool:
+    """Take the newer term of a message, if that is possible."""
+    try:
+        walk.update_term(message.term)
+    except Refused:
+        return False
+    return True
+
+
+def attempt(walk: Walk, pending: Received) -> bool:
+    """Handle a message of the server's term, if that is possible."""
+    try:
+        return handled(walk, pending)
+    except Refused:
+        return False
+
+
+def handled(walk: Walk, pending: Received) -> bool:
+    """Handle a message of the server's term; tell whether it is one that changes something. Raises Refused."""
+    message = pending.message
+    if message.type == "MsgVote":
+        get_request_vote(walk, message, "HandleRequestVote")
+        return True
+    if pending.append is None or walk.now.leader:
+        return False
+    walk.handle(contents(walk.now.log, pending))
+    return True
+
+
+def get_request_vote(walk: Walk, message: EtcdMessage, action: str) -> None:
+    """Answer a request for a vote: by HandleRequestVote or RefuseVote."""
+    asked = ("request_vote", (message.source, message.term, message.index, message.log_term))
+    heard: frozenset[Fact] = frozenset([asked])
+    walk.take(action, heard=heard, c=message.source, i=message.index, u=message.log_term)
+
+
+def contents(log: Log, pending: Received) -> Append:
+    """Return what a message contains for a log: of a snapshot, what comes after what the log has in common with it."""
+    append = pending.append
+    assert append is not None
+    if pending.message.type != "MsgSnap":
+        return append
+    common = log.first_difference(append.entries) - 1
+    part = append.entries.part(common, append.entries.last)
+    return append._replace(entries=part, prev_term=log.term_at(common))
+
+
+def without_repetitions(found: list[Alternative]) -> list[Alternative]:
+    """Return alternatives without those that another one includes: one in which a message may still be handled."""
+    kept: list[Alternative] = []
+    for alternative in found:
+        as_pending = [
+            other
+            for other in kept
+            if other.lost == alternative.lost
+            and other.pending in (None, alternative.pending) + ((other.pending,) if alternative.pending is None else ())
+            and other.server == replace(alternative.server, acknowledged=other.server.acknowledged)
+        ]
+        if not as_pending:
+            kept.append(alternative)
+    return kept
+
+
+def fits(server: Server, event: Event) -> bool:
+    """Tell whether an event shows a server's state."""
+    state = event.state
+    return (
+        server.current_term == state.term
+        and (server.voted_for or NOBODY) == state.vote
+        and server.commit_index == state.commit
+        and server.log.last == event.log
+        and server.role == ROLES.get(event.role)
+    )
+
+
+def configuration_fits(server: Server, event: Event) -> bool:
+    """Tell whether an event shows the configuration that is in force for a server."""
+    voters, outgoing = event.conf
+    return server.configuration.voters == frozenset(voters) and server.configuration.outgoing == frozenset(outgoing)
+
+
+def mismatch(actions: Actions, node: Node, event: Event) -> Refused:
+    """Return why no alternative fits: what was tried last with the message, or what differs."""
+    alternative = node.alternatives[0]
+    reason, rule = differences(alternative.server, event)
+    pending = alternative.pending
+    if pending is None:
+        return Refused(rule, f"{reason}, without any action that could change it")
+    walk = Walk(actions, node.name, alternative.server)
+    try:
+        if pending.message.term > walk.now.current_term:
+            walk.update_term(pending.message.term)
+        if pending.append is not None and pending.message.term == walk.now.current_term:
+            walk.hear(pending.append)
+        if pending.message.term == walk.now.current_term:
+            handled(walk, pending)
+    except Refused as refusal:
+        return Refused(refusal.action, f"{refusal.reason}; {reason}")
+    reason, rule = differences(walk.now, event)
+    return Refused(walk.taken[-1] if walk.taken else rule, f"with {pending.message} handled, {reason}")
+
+
+def differences(server: Server, event: Event) -> tuple[str, str]:
+    """Return in words what differs between a server and what an event shows, and the action that would change it."""
+    state = event.state
+    for what, known, shown, rule in (
+        ("term", server.current_term, state.term, "UpdateTerm"),
+        ("role", server.role, ROLES.get(event.role, event.role), "BecomeLeader"),
+        ("vote", server.voted_for or NOBODY, state.vote, "HandleRequestVote"),
+        ("last index", server.log.last, event.log, "HandleAppendEntries"),
+        ("commit index", server.commit_index, state.commit, "AdvanceCommitIndex"),
+    ):
+        if known != shown:
+            return f"the {what} is {known}, and {shown} is claimed", rule
+    return "nothing differs", "no action"
+
+
+def require(walk: Walk, event: Event, alternative: Alternative) -> Alternative:
+    """Return the alternative as the walk has left it. Raises Refused unless that is what the event shows."""
+    if not fits(walk.now, event):
+        reason, rule = differences(walk.now, event)
+        raise Refused(walk.taken[-1] if walk.taken else rule, reason)
+    return alternative._replace(server=walk.now)
+
+
+def each(possible: Iterable[T], step: Callable[[T], Alternative]) -> list[Alternative]:
+    """Return what comes of each possibility, where something does. Raises Refused, as the last, if nothing does."""
+    found: list[Alternative] = []
+    refusal = Refused("no action", "nothing fits")
+    for one in possible:
+        try:
+            found.append(step(one))
+        except Refused as error:
+            refusal = error
+    if not found:
+        raise refusal
+    return found
