@@ -20,7 +20,7 @@ from raftcheck.oracle.history.events import Call, Operation
 from raftcheck.oracle.history.models import Model, State
 from raftcheck.oracle.history.values import distinct
 
-BUDGET = 1 << 16
+BUDGET = 1 << 21
 """Choices between two looks at the clock."""
 
 FIRST_ROOM = 1 << 8
@@ -36,6 +36,7 @@ class Steps:
         self.next = IntegerMap()
         self._states, self._labels = Interner[object](), Interner[object]()
         self.states: list[State] = []
+        self._answered: set[int] = set()
         self.labels: list[Label] = []
         self.reads: list[bool] = []
 
@@ -60,7 +61,8 @@ class Steps:
     def answer(self, state: int, label: int) -> None:
         """Ask the model for a step that is not known yet."""
         key = state << 32 | label
-        if self.next[key] == EMPTY:
+        if key not in self._answered:
+            self._answered.add(key)
             operation, result = self.labels[label]
             after = self.model.step(self.states[state], operation, result)
             number = kernel.IMPOSSIBLE if after is None else self.state(after)
@@ -129,7 +131,7 @@ class Run:
             labels=np.full(places, kernel.FREE, np.int64),
             offered=np.zeros(len(kinds), np.int64),
             stack=np.zeros((len(calls) + 2, 2), np.int64),
-            counts=np.zeros(6, np.int64),
+            counts=np.zeros(kernel.COUNTERS, np.int64),
         )
         self.tables.heads[0, 0] = 0
         initial = steps.state(steps.model.initial())
@@ -140,7 +142,8 @@ class Run:
         """Compute the steps of all operations under way in the state that the search asks about."""
         tables, state = self.tables, int(self.tables.counts[kernel.STATE])
         waiting = {int(label) for label in tables.labels if label != kernel.FREE}
-        waiting |= {int(tables.unknown_labels[kind]) for kind in np.flatnonzero(tables.offered)}
+        if tables.counts[kernel.DEPTH] == 0:
+            waiting |= {int(tables.unknown_labels[kind]) for kind in np.flatnonzero(tables.offered)}
         for label in sorted(waiting):
             self.steps.answer(state, label)
         self.tables = tables._replace(keys=self.steps.next.keys, values=self.steps.next.values)
