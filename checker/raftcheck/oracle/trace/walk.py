@@ -72,6 +72,11 @@ class Walk:
             said = frozenset([("acknowledgement", (follower, term, index))])
             self.take("HandleAcknowledgement", heard=said, p=follower, i=index, u=term)
 
+    def acknowledged_in(self, term: int) -> int:
+        """Return up to which index the server has acknowledged entries to the leader of a term, as far as is known."""
+        latest, index = self.now.acknowledged
+        return index if latest == term else 0
+
     def count_own(self) -> None:
         """As the leader, count what is on its own disk: all of its log."""
         if self.now.leader:
