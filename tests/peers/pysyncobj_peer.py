@@ -9,7 +9,8 @@ How its words are put into those of docs/traces.md:
 - Its log begins with an entry at index 1 of term 0 that all servers have from the start: that is the place before the
   first entry. So all indexes are shown less one.
 - `next_node_idx`, its answer to `append_entries`, carries no term. It is shown with the term that its sender is in when
-  it sends. The receiver cannot see that term, and acts on answers of any term.
+  it sends. The receiver cannot see that term, and acts on answers of any term. With `--discard-late-answers`, one from
+  an older term than the receiver's is not handed over, as if the library looked at it.
 - It counts votes, but does not remember whose: no `votes` are shown.
 - `apply_command` (a client's command, forwarded to the leader) and its answer are `Other`.
 - The library does things in turns of its loop. After a message, as many turns follow as change something at the same
@@ -248,8 +249,8 @@ def in_our_words(message: dict[str, Any], term: int) -> dict[str, Any]:
 class PySyncObjPeer:
     """A cluster that does what it is told."""
 
-    def __init__(self, library: Library, has_journal: bool) -> None:
-        self._library, self._has_journal = library, has_journal
+    def __init__(self, library: Library, has_journal: bool = False, discards_late_answers: bool = False) -> None:
+        self._library, self._has_journal, self._discards = library, has_journal, discards_late_answers
         self._files: TemporaryDirectory[str] | None = None
         self._names: tuple[str, ...] = ()
         self._servers: dict[str, Server] = {}
@@ -286,6 +287,7 @@ class PySyncObjPeer:
             self._servers[name] = Server(self._library, number, self._names, journal)
         steps = [step for server in self._servers.values() for step in self._start(server)]
         name = f"PySyncObj {self._library.version}, {'with a' if self._has_journal else 'without'} journal"
+        name += ", late answers discarded" if self._discards else ""
         header = {"format": "raftproof/trace/1", "servers": list(names), "network": "fifo", "source": name}
         return {"peer": name, "header": header, "steps": steps}
 
@@ -327,6 +329,8 @@ class PySyncObjPeer:
         to = self._servers[sent.shown["to"]]
         if not to.is_up or to.lives != sent.life:
             return []
+        if self._discards and sent.message["type"] == "next_node_idx" and sent.shown["term"] < to.shown["term"]:
+            return []
         to.receive(self._names.index(sent.shown["from"]), sent.message)
         return [{**self._step(to, "receive"), "message": sent.shown}, *self._turns(to, "other")]
 
@@ -367,8 +371,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="PySyncObj as an adapter for lockstep.")
     parser.add_argument("--library", required=True, metavar="FOLDER", help="where PySyncObj is installed")
     parser.add_argument("--journal", action="store_true", help="keep the log in files, so that servers can crash")
+    parser.add_argument("--discard-late-answers", action="store_true", help="those of older terms do not arrive")
     chosen = parser.parse_args()
-    peer = PySyncObjPeer(Library(chosen.library), chosen.journal)
+    peer = PySyncObjPeer(Library(chosen.library), chosen.journal, chosen.discard_late_answers)
     for line in sys.stdin:
         print(json.dumps(peer.ask(json.loads(line))), flush=True)
     peer.close()
