@@ -119,6 +119,28 @@ def test_the_model_in_the_documents_works() -> None:
     exec(compile(program, "histories.md", "exec"), {"__name__": "documents"})
 
 
+def test_lists_and_mappings_may_be_values() -> None:
+    events = [
+        Event("invoke", 1, "write", value=[1, {"a": 2}]),  # type: ignore[arg-type]
+        Event("ok", 1, "write"),
+        Event("invoke", 1, "read"),
+        Event("ok", 1, "read", result=[1, {"a": 2}]),  # type: ignore[arg-type]
+    ]
+    assert judge_history(events, model="register").is_accepted
+
+
+class Lists(Queue):
+    """Has states that are not hashable."""
+
+    def step(self, state: Any, operation: Operation, result: Any) -> Any:
+        return [state]
+
+
+def test_a_model_with_states_that_are_not_hashable_is_refused() -> None:
+    with pytest.raises(ModelError, match="queue has a state that is not hashable"):
+        judge_history(queue_events(), model=Lists())
+
+
 class Liar(Queue):
     """Says that dequeuing changes nothing."""
 
