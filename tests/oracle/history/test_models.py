@@ -1,5 +1,7 @@
 """The models say what the specification of the store says; a model of one's own."""
 
+import json
+import re
 from typing import Any, ClassVar
 
 import pytest
@@ -9,10 +11,12 @@ from hypothesis import strategies as st
 from raftcheck.model import ModelError
 from raftcheck.oracle.history import UNKNOWN, Event, Model, Operation, judge_history
 from raftcheck.oracle.history.etcd import Etcd, Store
+from raftcheck.oracle.history.etcd_requests import request_of
 from raftcheck.oracle.history.values import At, Name, distinct, frozen, same, text_of
 from raftimpl.keyvalue import Store as ReplicatedStore
 from raftimpl.keyvalue import apply_write, read
 from raftspec import keyvalue as spec
+from tests.conftest import ROOT
 
 KEYS = st.sampled_from(["a", "ab", "b"])
 VALUES = st.sampled_from([0, 1, True, "x", [1, {"y": None}]])
@@ -29,7 +33,7 @@ OPERATIONS = st.one_of(
 
 def told(operation: Operation, result: spec.Result) -> Any:
     """What a client records of a result."""
-    found: Any = [{"key": key, "value": spec_value(text)} for key, text in result.documents]
+    found: Any = [{"key": key, "value": json.loads(text)} for key, text in result.documents]
     previous = {"value": found[0]["value"]} if found else None
     match operation.function:
         case "get":
@@ -43,18 +47,10 @@ def told(operation: Operation, result: spec.Result) -> Any:
     return {"succeeded": result.succeeded, "previous": previous}
 
 
-def spec_value(text: spec.Document) -> Any:
-    import json
-
-    return json.loads(text)
-
-
 @given(st.lists(OPERATIONS, max_size=12), st.data())
 def test_etcd_means_what_the_specification_and_the_implementation_mean(
     operations: list[Operation], data: st.DataObject
 ) -> None:
-    from raftcheck.oracle.history.etcd_requests import request_of
-
     model, store, replicated = Etcd(), spec.EMPTY, ReplicatedStore()
     state: Any = model.initial()
     for operation in operations:
@@ -115,6 +111,34 @@ def test_a_model_of_ones_own() -> None:
     assert judge_history(queue_events("b", "a"), model=Queue()).answer == "reject"
     with pytest.raises(ModelError, match="queue has no operation 'peek'; it has dequeue, enqueue"):
         judge_history([Event("invoke", 1, "peek")], model=Queue())
+
+
+def test_the_model_in_the_documents_works() -> None:
+    text = (ROOT / "docs" / "histories.md").read_text(encoding="utf-8")
+    (program,) = [program for program in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "Queue" in program]
+    exec(compile(program, "histories.md", "exec"), {"__name__": "documents"})
+
+
+def test_lists_and_mappings_may_be_values() -> None:
+    events = [
+        Event("invoke", 1, "write", value=[1, {"a": 2}]),  # type: ignore[arg-type]
+        Event("ok", 1, "write"),
+        Event("invoke", 1, "read"),
+        Event("ok", 1, "read", result=[1, {"a": 2}]),  # type: ignore[arg-type]
+    ]
+    assert judge_history(events, model="register").is_accepted
+
+
+class Lists(Queue):
+    """Has states that are not hashable."""
+
+    def step(self, state: Any, operation: Operation, result: Any) -> Any:
+        return [state]
+
+
+def test_a_model_with_states_that_are_not_hashable_is_refused() -> None:
+    with pytest.raises(ModelError, match="queue has a state that is not hashable"):
+        judge_history(queue_events(), model=Lists())
 
 
 class Liar(Queue):

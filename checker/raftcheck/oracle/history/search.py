@@ -43,7 +43,10 @@ class Steps:
 
     def state(self, state: State) -> int:
         """Return the number of a state."""
-        number = self._states.number(distinct(state))
+        try:
+            number = self._states.number(distinct(state))
+        except TypeError as error:
+            raise ModelError(f"{self.model.name} has a state that is not hashable: {state!r}") from error
         if number == len(self.states):
             self.states.append(state)
         return number
