@@ -97,7 +97,7 @@ def get_append(walk: Walk, step: Step, message: Any, append: Append | None) -> N
         else:
             walk.handle(known)
     for answer in answers:
-        if answer.success and answer.index < last:
+        if answer.success and answer.index > walk.acknowledged_in(append.term):
             walk.take("AcknowledgeCommitted", append=known, i=answer.index)
         elif not answer.success and answer.term == append.term:
             walk.take("RefuseAppendEntries", append=known)
@@ -261,7 +261,7 @@ def say_snapshot(walk: Walk, _: Step, message: msg.InstallSnapshot) -> Append:
 
 def say_acknowledgement(walk: Walk, _: Step, message: msg.AppendEntriesResponse) -> None:
     """Acknowledge entries: as many as were acknowledged in this term, or fewer."""
-    most = walk.now.acknowledged[1]
+    most = walk.acknowledged_in(message.term)
     if message.success and message.index > most:
         raise Refused("HandleAppendEntries", f"index {message.index} is acknowledged, and the log matches up to {most}")
 
