@@ -1,8 +1,8 @@
-"""Laws that the events of no legal cluster break: small ones, that need nothing of the judge and nothing of the checker.
+"""Laws that the events of no legal cluster break: small ones, that need nothing of the judge or the checker.
 
-They hold for clusters of which every event of the kinds of etcd's tracer is recorded, that start with nothing, and whose
-servers do not crash after they have answered anybody. What a law says of what a server does with a message, it says of
-the one that the server has received last: raft.go handles one after the other (Step).
+They hold for clusters of which every event of the kinds of etcd's tracer is recorded, that start with nothing, and
+whose servers do not crash after they have answered anybody. What a law says of what a server does with a message, it
+says of the one that the server has received last: raft.go handles one after the other (Step).
 """
 
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ from typing import Any
 Event = dict[str, Any]
 
 LEADER, CANDIDATE, FOLLOWER = "StateLeader", "StateCandidate", "StateFollower"
-FOLLOWERS = (FOLLOWER, "StatePreCandidate")
+PRE_CANDIDATE = "StatePreCandidate"
 NOBODY = "0"
 
 ENTRIES = ("MsgApp", "MsgHeartbeat")
@@ -51,6 +51,8 @@ class Seen:
     confs: list[tuple[frozenset[str], frozenset[str]]] = field(default_factory=lambda: [(frozenset(), frozenset())])
     changes_applied: int = 0
     received: Event | None = None
+    answered: tuple[int, int] = (0, 0)
+    """The latest term in which it has acknowledged entries, and up to where."""
     proposed: list[Event] = field(default_factory=list)
     votes: set[str] = field(default_factory=set)
     acknowledged: dict[str, int] = field(default_factory=dict)
@@ -145,6 +147,7 @@ def what_a_message_does_not_use_is_zero(_: Cluster, __: Seen, event: Event) -> N
         used = USED[message["type"]]
         if message["type"] == "MsgAppResp":
             used = ("index", "reject", "rejectHint", "logTerm") if message["reject"] else ("index", "reject")
+            used += ("commit",) if message["commit"] == event["state"]["commit"] else ()  # true, and does no harm
         for name in FIELDS[4:]:
             if name not in used:
                 require(message[name] in (0, NOBODY, False), f"{name} of {message['type']}")
@@ -177,10 +180,18 @@ def the_first_event_of_a_server_is_init_state(_: Cluster, __: Seen, event: Event
 
 
 def a_server_begins_with_nothing(_: Cluster, __: Seen, event: Event) -> None:
-    """newRaft records InitState before it reads anything from its disk."""
+    """newRaft records InitState before it reads anything from its disk but what its log is."""
     if event["name"] == "InitState":
-        require(shown(event) == (0, NOBODY, 0, FOLLOWER, 0), "it shows a state")
+        term, vote, commit, role, log = shown(event)
+        require((term, vote, role) == (0, NOBODY, FOLLOWER), "it shows a state")
         require(event["conf"] == [[], []], "it shows members")
+        require(commit <= log, "it has committed what it has not")
+
+
+def a_server_begins_with_an_empty_log(_: Cluster, __: Seen, event: Event) -> None:
+    """If it does not, what is in its log was before the trace."""
+    if event["name"] == "InitState":
+        require(event["log"] == 0, f"its log ends at {event['log']}")
 
 
 def what_was_relied_on_survives_a_crash(cluster: Cluster, seen: Seen, event: Event) -> None:
@@ -202,22 +213,28 @@ def terms_change_with_an_event_that_says_so(cluster: Cluster, seen: Seen, event:
 
 
 def a_vote_is_kept_for_its_term(_: Cluster, seen: Seen, event: Event) -> None:
-    """Section 5.2: one vote in a term. It is recorded when it is given; a candidate gives its own to itself."""
+    """Section 5.2: one vote in a term, for who has asked last; a candidate gives its own to itself.
+
+    Whoever votes says so at once, if it does.
+    """
     name, vote = event["name"], event["state"]["vote"]
     if name == "BecomeCandidate":
         require(vote == seen.name, vote)
     elif name == "BecomeFollower" and event["state"]["term"] > seen.term:
         require(vote == NOBODY, vote)
-    else:
-        require(vote == seen.vote, f"from {seen.vote} to {vote}")
+    elif vote != seen.vote:
+        asked = seen.received or {}
+        require(not name.startswith("Receive") and may_vote(seen, asked), f"from {seen.vote} to {vote}")
+        require(vote == asked["from"], f"{asked['from']} has asked")
 
 
 def roles_change_with_an_event_that_says_so(_: Cluster, seen: Seen, event: Event) -> None:
-    """Figure 4. Only becoming a pre-candidate is not recorded, and that changes nothing."""
+    """Figure 4. Only that a voter becomes a pre-candidate is not recorded (raft.go, becomePreCandidate)."""
     role = event["role"]
-    became = {"BecomeFollower": (FOLLOWER,), "BecomeCandidate": (CANDIDATE,), "BecomeLeader": (LEADER,)}
-    known = FOLLOWERS if seen.role in FOLLOWERS else (seen.role,)
-    require(role in became.get(event["name"], known), f"from {seen.role} to {role}")
+    became = {"BecomeFollower": FOLLOWER, "BecomeCandidate": CANDIDATE, "BecomeLeader": LEADER}
+    known = became.get(event["name"], seen.role)
+    asks = role == PRE_CANDIDATE and known in (FOLLOWER, CANDIDATE) and event["name"] not in became
+    require(role == known or (asks and is_voter(seen)), f"from {seen.role} to {role}")
 
 
 def log_and_commit_index_change_for_a_reason(cluster: Cluster, seen: Seen, event: Event) -> None:
@@ -269,13 +286,17 @@ def is_majority(servers: set[str], seen: Seen) -> bool:
     return any(all(2 * len(servers & voters) > len(voters) for voters in conf if voters) for conf in seen.confs)
 
 
+def is_voter(seen: Seen) -> bool:
+    return any(seen.name in voters for conf in seen.confs for voters in conf)
+
+
 # Elections
 
 
 def a_candidate_is_a_voter(_: Cluster, seen: Seen, event: Event) -> None:
     if event["name"] == "BecomeCandidate":
         require(seen.role != LEADER, "it leads")
-        require(any(seen.name in voters for conf in seen.confs for voters in conf), "it has no vote")
+        require(is_voter(seen), "it has no vote")
 
 
 def a_leader_has_the_votes_of_a_majority(cluster: Cluster, seen: Seen, event: Event) -> None:
@@ -306,10 +327,17 @@ def a_vote_is_asked_for_and_free(_: Cluster, seen: Seen, event: Event) -> None:
     if message["reject"]:
         require(seen.vote != message["to"], "it has voted for whom it refuses")
         return
-    require(asked["term"] == message["term"], "it was asked in another term")
-    require(seen.vote in (NOBODY, message["to"]), f"it has voted for {seen.vote}")
+    require(may_vote(seen, asked), "its vote is not free, or its log is more up to date")
+
+
+def may_vote(seen: Seen, asked: Event) -> bool:
     last = (seen.terms[-1] if seen.terms else 0, seen.log)
-    require((asked["logTerm"], asked["index"]) >= last, f"its own log is {last}")
+    return (
+        asked.get("type") == "MsgVote"
+        and asked["term"] == seen.term
+        and seen.vote in (NOBODY, asked["from"])
+        and (asked["logTerm"], asked["index"]) >= last
+    )
 
 
 # Replication
@@ -325,7 +353,8 @@ def entries_are_those_of_the_leader(_: Cluster, seen: Seen, event: Event) -> Non
     if is_sent(event, "MsgApp"):
         message = event["msg"]
         require(seen.role == LEADER, f"it is {seen.role}")
-        require(has_entry(seen.terms, message["index"], message["logTerm"]), "the entry before is not in its log")
+        index, before = message["index"], message["logTerm"]
+        require(has_entry(seen.terms, index, before) and (index or not before), "the entry before is not in its log")
         require(message["entries"] >= 0, "it has fewer than no entries")
         require(message["index"] + message["entries"] <= seen.log, f"its log ends at {seen.log}")
         require(0 <= message["commit"] <= seen.commit, f"it has committed {seen.commit}")
@@ -358,10 +387,11 @@ def an_answer_has_its_question(_: Cluster, seen: Seen, event: Event) -> None:
         require(asked["type"] in kinds[message["type"]] and asked["from"] == message["to"], "it answers another")
 
 
-def an_acknowledgement_says_what_the_log_has(_: Cluster, seen: Seen, event: Event) -> None:
+def an_acknowledgement_says_what_the_log_has(cluster: Cluster, seen: Seen, event: Event) -> None:
     """Figure 2, AppendEntries: success if the log has the entry before the new ones, and then up to the last of them.
 
-    raft.go acknowledges what is committed instead, if that is more; every leader has that (section 5.4).
+    raft.go acknowledges what is committed instead, if that is more; every leader has that (section 5.4). Less does no
+    harm either: of what it has just got, or has acknowledged to this leader before.
     """
     if not is_sent(event, "MsgAppResp"):
         return
@@ -374,12 +404,19 @@ def an_acknowledgement_says_what_the_log_has(_: Cluster, seen: Seen, event: Even
         require(asked["type"] == "MsgApp" and message["index"] == asked["index"], "it refuses another index")
         require(not has_entry(seen.terms, asked["index"], asked["logTerm"]), "it refuses what it has")
         return
-    if message["index"] <= event["state"]["commit"]:
-        require(message["index"] >= 0, "a place before the log")
-        return
-    require(asked["type"] == "MsgApp" and asked["term"] == seen.term, "it was asked nothing in this term")
-    require(message["index"] == asked["index"] + asked["entries"], "it acknowledges another index")
-    require(has_entry(seen.terms, asked["index"], asked["logTerm"]), "it does not have the entry before")
+    term, most = seen.answered
+    known = max(event["state"]["commit"], most if term == seen.term else 0)
+    terms, commit = cluster.after(seen, asked)
+    has_got = (
+        asked.get("type") == "MsgApp"
+        and asked["term"] == seen.term
+        and (
+            has_entry(seen.terms, asked["index"], asked["logTerm"])
+            and (event["log"], event["state"]["commit"]) == (len(terms), commit)
+        )
+    )
+    known = max(known, asked["index"] + asked["entries"] if has_got else 0)
+    require(0 <= message["index"] <= known, f"it has {known} in common with its leader")
 
 
 # Membership
@@ -404,7 +441,8 @@ def changes_are_applied_in_order_when_committed(cluster: Cluster, seen: Seen, ev
     new = frozenset(event["prop"]["cc"].get("newconf", ()))
     (old, _) = seen.confs[0]
     if not seen.term and not seen.log:
-        require(not new, "it has no log to have members from")
+        members = frozenset(cluster.first_members)
+        require(not new or not members or new == members, "others began with other members")
         return
     require(seen.changes_applied < len(cluster.changes), "there is no such change")
     index, change = cluster.changes[seen.changes_applied]
@@ -460,6 +498,7 @@ LAWS: tuple[Law, ...] = (
     what_is_received_was_sent,
     what_was_relied_on_survives_a_crash,
     a_server_begins_with_nothing,
+    a_server_begins_with_an_empty_log,
     terms_change_with_an_event_that_says_so,
     a_vote_is_kept_for_its_term,
     roles_change_with_an_event_that_says_so,
@@ -487,7 +526,7 @@ LAWS: tuple[Law, ...] = (
 
 def watch(cluster: Cluster, seen: Seen, event: Event) -> None:
     """Take note of an event."""
-    name, state, message = event["name"], event["state"], event.get("msg")
+    name, state = event["name"], event["state"]
     seen.confs = [(frozenset(event["conf"][0]), frozenset(event["conf"][1]))]
     if boots(seen, event):
         watch_boot(cluster, seen, event)
@@ -504,18 +543,30 @@ def watch(cluster: Cluster, seen: Seen, event: Event) -> None:
         seen.proposed.append(event)
     if name == "ApplyConfChange":
         watch_change(seen, event)
-    if message and name.startswith("Send"):
-        cluster.sent.add(key_of(message))
-        if message["type"].endswith("Resp") and message["to"] != seen.name:
-            seen.received = None
-        if message["type"] == "MsgVoteResp" and not message["reject"]:
-            seen.vote = message["to"]
-    if message and name.startswith("Receive"):
-        seen.received = message
-        if message["type"] == "MsgAppResp" and not message["reject"]:
-            sender = message["from"]
-            cluster.relied[sender] = max(cluster.relied.get(sender, 0), message["index"])
-        count(seen, message)
+    if name.startswith("Send"):
+        watch_sent(cluster, seen, event["msg"])
+    if name.startswith("Receive"):
+        watch_received(cluster, seen, event["msg"])
+
+
+def watch_sent(cluster: Cluster, seen: Seen, message: Event) -> None:
+    cluster.sent.add(key_of(message))
+    if message["type"].endswith("Resp") and message["to"] != seen.name:
+        seen.received = None
+    if message["reject"]:
+        return
+    if message["type"] == "MsgVoteResp":
+        seen.vote = message["to"]
+    if message["type"] == "MsgAppResp":
+        seen.answered = max(seen.answered, (message["term"], message["index"]))
+
+
+def watch_received(cluster: Cluster, seen: Seen, message: Event) -> None:
+    seen.received = message
+    if message["type"] == "MsgAppResp" and not message["reject"]:
+        sender = message["from"]
+        cluster.relied[sender] = max(cluster.relied.get(sender, 0), message["index"])
+    count(seen, message)
 
 
 def watch_boot(cluster: Cluster, seen: Seen, event: Event) -> None:
@@ -575,6 +626,10 @@ class Broken:
     place: int
     law: str
     how: str
+
+
+BEGINNINGS = (the_first_event_of_a_server_is_init_state, a_server_begins_with_an_empty_log)
+"""Laws that a legal cluster breaks if the trace begins late."""
 
 
 def first_broken(events: Iterable[Event]) -> Broken | None:

@@ -7,10 +7,11 @@ import msgspec
 NOBODY = "0"
 """How a vote for nobody is written."""
 
-PRE_CANDIDATE = "StatePreCandidate"
+FOLLOWER, PRE_CANDIDATE = "StateFollower", "StatePreCandidate"
+INIT_STATE, BECOME_FOLLOWER = "InitState", "BecomeFollower"
 
 ROLES = {
-    "StateFollower": "follower",
+    FOLLOWER: "follower",
     PRE_CANDIDATE: "follower",  # in the specification a pre-candidate is a follower that asks around
     "StateCandidate": "candidate",
     "StateLeader": "leader",
