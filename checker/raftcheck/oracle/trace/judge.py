@@ -27,7 +27,7 @@ class StepJudge:
     """Judges the steps of a cluster, one after the other."""
 
     def __init__(self, header: Header, network: NetworkName | None = None) -> None:
-        members = Members(frozenset(header.servers))
+        members = Members(frozenset(header.servers), learners=frozenset(header.learners))
         self.network_name: NetworkName = network or header.network
         self.checked = 0
         self._network = NETWORKS[self.network_name]()
