@@ -83,8 +83,8 @@ class Node(msgspec.Struct):
         if self.phase == "bootstrap":
             return  # only the whole set of first members is ever on a disk
         number, latest = self.versions[-1]
-        servers = tuple(dict.fromkeys(alternative.server for alternative in alternatives))
-        if {durable(server) for server in servers} == {durable(server) for server in latest}:
+        servers = different(alternative.server for alternative in alternatives)
+        if different(map(durable, servers)) == different(map(durable, latest)):
             self.versions[-1] = (number, servers)
         else:
             self.versions.append((self.number, servers))
@@ -103,12 +103,21 @@ class Node(msgspec.Struct):
     def restarted(self, alternatives: list[Alternative]) -> None:
         """Begin anew with what was on its disk."""
         self.phase = "running"
-        self.versions = [(self.number, tuple(dict.fromkeys(alternative.server for alternative in alternatives)))]
+        self.versions = [(self.number, different(alternative.server for alternative in alternatives))]
 
     def rely_on(self, number: int) -> None:
         """Somebody has received what the server had answered by then: that is on its disk."""
         while len(self.versions) > 1 and self.versions[1][0] <= number:
             del self.versions[0]
+
+
+def different(values: Iterable[T]) -> tuple[T, ...]:
+    """Return the values that are different, in their order. They are compared, for a hash would read whole logs."""
+    found: list[T] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return tuple(found)
 
 
 def durable(server: Server) -> tuple[Any, ...]:
@@ -217,15 +226,16 @@ def contents(log: Log, pending: Received) -> Append:
 
 def without_repetitions(found: list[Alternative]) -> list[Alternative]:
     """Return alternatives without those that another one includes: who has acknowledged more can say more."""
-    if len(found) == 1:
-        return found
-    kept: dict[Alternative, Alternative] = {}
-    for alternative in found:
-        key = alternative._replace(server=replace(alternative.server, acknowledged=(0, 0)))
-        other = kept.setdefault(key, alternative)
-        if alternative.server.acknowledged > other.server.acknowledged:
-            kept[key] = alternative
-    return list(kept.values())
+    kept: list[Alternative] = []
+    for alternative in sorted(found, key=lambda one: one.server.acknowledged, reverse=True):
+        if not any(alternative == with_acknowledged(other, alternative) for other in kept):
+            kept.append(alternative)
+    return kept
+
+
+def with_acknowledged(one: Alternative, like: Alternative) -> Alternative:
+    """Return an alternative that has acknowledged what another one has."""
+    return one._replace(server=replace(one.server, acknowledged=like.server.acknowledged))
 
 
 def fits(server: Server, event: Event) -> bool:
