@@ -39,24 +39,24 @@ class Server:
         return {"type": kind, "term": self.term, "from": self.name, "to": to.name, **nothing, **fields}
 
 
-def says(verb: str, server: Server, message: dict[str, Any]) -> str:
+def says(verb: str, server: Server, message: dict[str, Any], **more: Any) -> str:
     what = "RequestVote" if "Vote" in message["type"] else "AppendEntries"
     kind = "Response" if message["type"].endswith("Resp") else "Request"
-    return server.event(f"{verb}{what}{kind}", msg=message)
+    return server.event(f"{verb}{what}{kind}", msg=message, **more)
 
 
-def lines() -> Iterator[str]:
-    """The lines of a trace without end."""
+def lines(election_every: int = ELECTION_EVERY) -> Iterator[str]:
+    """The lines of a trace without end; elections are so many rounds apart."""
     servers = [Server(name) for name in NAMES]
     for server in servers:
         yield from beginning(server)
     for round_number in count():
-        leader = servers[round_number // ELECTION_EVERY % len(servers)]
+        leader = servers[round_number // election_every % len(servers)]
         followers = [server for server in servers if server is not leader]
-        if round_number % ELECTION_EVERY == 0:
+        if round_number % election_every == 0:
             yield from election(leader, followers)
         yield from replication(leader, followers)
-        if round_number % HEARTBEAT_EVERY == 0 or (round_number + 1) % ELECTION_EVERY == 0:
+        if round_number % HEARTBEAT_EVERY == 0 or (round_number + 1) % election_every == 0:
             yield from heartbeat(leader, followers)
 
 
@@ -110,7 +110,7 @@ def replication(leader: Server, followers: list[Server]) -> Iterator[str]:
     for follower in followers:
         fields = {"index": before, "logTerm": before_term, "entries": 1, "commit": leader.commit}
         append = leader.message("MsgApp", follower, **fields)
-        yield says("Send", leader, append)
+        yield says("Send", leader, append, prop={"match": before, "next": leader.log})
         yield says("Receive", follower, append)
         follower.log, follower.last_term, follower.commit = leader.log, leader.term, leader.commit
         answers.append(follower.message("MsgAppResp", leader, index=follower.log))
