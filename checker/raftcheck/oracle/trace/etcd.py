@@ -156,8 +156,9 @@ class EtcdLines:
         if not on_disk and node.has_forgotten:
             raise UndecidedError(f"server {event.nid} starts again from a state that is too long ago to be remembered")
         if not on_disk:
-            latest, relied = node.versions[-1][1][0].log.last, node.versions[0][1][0].log.last
-            raise Refused("Restart", f"its log went up to {latest}, and at least what it answered for: {relied}")
+            ends = sorted({server.log.last for _, servers in node.versions for server in servers})
+            known = ", ".join(map(str, ends[:5])) + (", ..." if len(ends) > 5 else "")
+            raise Refused("Restart", f"its log ends at {event.log}; on its disk it may have ended at {known}")
         lost = {lost for alternative in node.alternatives for lost in alternative.lost}
         node.alternatives = [
             Alternative(server, None, (*sorted(lost), (number, node.number))) for number, server in on_disk
@@ -172,12 +173,14 @@ class EtcdLines:
             alternative, (index, members) = chosen
             walk = Walk(self._actions, node.name, alternative.server)
             walk.take("Restart", commit=event.state.commit, i=index, g=members)
+            now = require(walk, event, alternative)
             if not configuration_fits(walk.now, event):
-                raise Refused("Restart", f"it comes back with {members}")
-            return require(walk, event, alternative)
+                raise Refused("Restart", f"it comes back with {event.conf}, which was never in force there")
+            had = tuple(had for had in now.server.had if had[0] <= index)  # the later ones come again
+            return now._replace(server=replace(now.server, had=had))
 
         possible = ((one, had) for one in node.alternatives for had in dict.fromkeys(one.server.had))
-        found = each(possible, after)
+        found = list(dict.fromkeys(each(possible, after)))
         node.restarted(found)
         return found
 

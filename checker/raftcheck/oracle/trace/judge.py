@@ -178,9 +178,8 @@ def require_equal(walk: Walk, step: Step, log: Log) -> None:
     claims = dict(claims_of(step.state, log))
     for name, specified in claims_of(state_of(walk.now, step.state), walk.now.log):
         if claims[name] != specified:
-            action = next((taken for taken in reversed(walk.taken) if name in CHANGED_BY.get(taken, ())), None)
             by = f"after {', '.join(walk.taken)}" if walk.taken else "without any action"
-            raise Refused(action or RULE_OF[name], f"{by} the {name} is {specified}, and {claims[name]} is claimed")
+            raise Refused(walk.changer_of(name), f"{by} the {name} is {specified}, and {claims[name]} is claimed")
 
 
 def claims_of(state: State, log: Log) -> Iterator[tuple[str, Any]]:
@@ -208,34 +207,6 @@ def state_of(server: Server, like: State) -> State:
         server.log.last,
         configuration=members,
     )
-
-
-CHANGED_BY: dict[str, tuple[str, ...]] = {
-    "Timeout": ("term", "vote", "role"),
-    "UpdateTerm": ("term", "vote", "role"),
-    "HandleRequestVote": ("vote",),
-    "BecomeLeader": ("role",),
-    "StepDown": ("role",),
-    "StepAside": ("role",),
-    "ClientRequest": ("last index", "log"),
-    "ChangeConfiguration": ("last index", "log"),
-    "HandleAppendEntries": ("last index", "log", "commit index"),
-    "AdvanceCommitIndex": ("commit index",),
-    "ApplyConfiguration": ("configuration",),
-    "Restart": ("term", "vote", "role", "last index", "log", "commit index", "configuration"),
-}
-"""What actions change, in the words of claims."""
-
-RULE_OF: dict[str, str] = {
-    "term": "UpdateTerm",
-    "vote": "HandleRequestVote",
-    "role": "BecomeLeader",
-    "last index": "HandleAppendEntries",
-    "log": "HandleAppendEntries",
-    "commit index": "AdvanceCommitIndex",
-    "configuration": "ApplyConfiguration",
-}
-"""The action that would have to be the reason for a change that comes from none."""
 
 
 def claimed(step: Step) -> dict[str, Any]:
