@@ -201,6 +201,11 @@ func (s *simulation) deliver() bool {
 		s.reportLost(message)
 		return true
 	}
+	if message.Type == pb.MsgSnap && receiver.ready != nil {
+		// What was committed before has to be applied first: the library would put an old change of the membership
+		// on top of the configuration that comes with the snapshot.
+		s.send(receiver, receiver.finish())
+	}
 	s.send(receiver, s.fault.beforeReceiving(receiver, message))
 	_ = receiver.node.Step(message) // A server may refuse, for example the answer of one that is no member.
 	return s.afterwards(receiver)
