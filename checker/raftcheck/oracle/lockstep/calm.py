@@ -38,10 +38,11 @@ class Calm:
                 return None
             if goal and all(run.states[server].commit >= goal for server in run.servers):
                 return True
-            leaders = run.leaders
+            latest = max(state.term for state in run.states.values())
+            leaders = [server for server in run.leaders if run.states[server].term == latest]
             if not leaders:
                 self._take("timeout", run.servers[number % len(run.servers)])
-            elif not goal or leaders[0] != leader:
+            elif not goal or leaders[0] != leader:  # whoever leads an older term may never hear of it
                 leader, last = leaders[0], run.states[leaders[0]].last
                 self._take("propose", leader)
                 goal = last + 1 if run.states[leader].last > last else 0
