@@ -2,6 +2,7 @@
 
     def test_the_store(judge):
         judge.history("history.jsonl", format="json", model="etcd")
+        judge.trace("trace.ndjson", format="etcd")
 
 It is there as soon as raftproof is installed. This is a package of its own, because every run of pytest imports it:
 what it needs is imported when a test judges something.
@@ -9,7 +10,7 @@ what it needs is imported when a test judges something.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -43,6 +44,20 @@ class Judge:
         return judged(
             lambda: judge_history(source, format=format, model=model, max_seconds=max_seconds), allow_undecided
         )
+
+    def trace(
+        self,
+        file: str | Path,
+        *,
+        format: Literal["raftproof", "etcd"] = "raftproof",
+        network: Literal["any", "at-most-once", "fifo"] | None = None,
+        allow_undecided: bool = False,
+    ) -> Judgement:
+        """Judge a trace of a cluster, as `raftcheck.oracle.judge_trace` does."""
+        __tracebackhide__ = True
+        from raftcheck.oracle import judge_trace
+
+        return judged(lambda: judge_trace(file, format, network), allow_undecided)
 
 
 def judged(ask: Callable[[], Judgement], allow_undecided: bool) -> Judgement:

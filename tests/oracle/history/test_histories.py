@@ -1,5 +1,6 @@
 """Histories made by hand, each with its verdict and the line where it becomes impossible."""
 
+import re
 from typing import Any
 
 import pytest
@@ -102,3 +103,12 @@ def test_a_model_may_be_given_instead_of_a_name() -> None:
     assert judge("appends-in-order.txt", KeyValue("")).is_accepted
     assert judge("appends-in-order.txt", KeyValue(None)).answer == "reject"
     assert judge("stale-read.log", Register()).answer == "reject"
+
+
+def test_the_report_in_the_documents_is_what_is_printed() -> None:
+    text = (ROOT / "docs" / "histories.md").read_text(encoding="utf-8")
+    shown = text[text.index("\nREJECT") + 1 : text.index("\n```", text.index("\nREJECT"))]
+    printed = str(judge("concurrent-writes-seen-in-two-orders.log")).replace(f"{HISTORIES}/", "")
+    assert [re.sub(r"\(\d+\.\d s\)", "", line) for line in printed.splitlines()] == [
+        re.sub(r"\(\d+\.\d s\)", "", line) for line in shown.splitlines()
+    ]

@@ -1,6 +1,6 @@
 module raftproof/peers/etcd_raft
 
-go 1.23
+go 1.24
 
 require go.etcd.io/raft/v3 v3.6.0
 

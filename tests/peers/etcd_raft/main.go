@@ -23,6 +23,8 @@ func main() {
 	switch os.Args[1] {
 	case "record":
 		record(os.Args[2:])
+	case "lockstep":
+		lockstep(os.Args[2:])
 	default:
 		fail("unknown mode " + os.Args[1])
 	}
@@ -34,11 +36,36 @@ func record(arguments []string) {
 	servers := flags.Int("servers", 3, "in the first configuration")
 	steps := flags.Int("steps", 500, "of the simulation; each is some lines, or none")
 	with := flags.String("with", features, "what may happen, separated by commas")
+	lie := flags.String("fault", "", "something wrong that is to be found")
 	must(flags.Parse(arguments))
 	raft.SetLogger(silent())
 	out := bufio.NewWriter(os.Stdout)
-	newSimulation(*seed, *servers, setOf(*with), &tracer{out}).run(*steps)
-	must(out.Flush())
+	defer func() { must(out.Flush()) }()
+	fault := faultNamed(*lie)
+	if fault != "" {
+		// With some faults the library finds out and gives up, which ends the trace.
+		defer func() {
+			if found := recover(); found != nil {
+				fmt.Fprintln(os.Stderr, "the library gave up:", found)
+			}
+		}()
+	}
+	newSimulation(*seed, *servers, setOf(*with), fault, out).run(*steps)
+}
+
+func lockstep(arguments []string) {
+	flags := flag.NewFlagSet("lockstep", flag.ExitOnError)
+	preVote := flags.Bool("pre-vote", false, "ask for votes before an election")
+	checkQuorum := flags.Bool("check-quorum", false, "leaders step down without a quorum, and followers keep to their leader")
+	size := flags.Uint64("message-size", 1<<40, "bytes of entries in a message")
+	lie := flags.String("fault", "", "something wrong that is to be found")
+	must(flags.Parse(arguments))
+	raft.SetLogger(silent())
+	adapter := &adapter{
+		settings: settings{preVote: *preVote, checkQuorum: *checkQuorum, maxSizePerMessage: *size},
+		fault:    faultNamed(*lie),
+	}
+	must(adapter.serve(os.Stdin, os.Stdout))
 }
 
 // setOf reads a list of features.

@@ -20,40 +20,14 @@ type settings struct {
 	maxSizePerMessage                       uint64
 }
 
-// A disk is what survives a crash. initial is the configuration of a cluster whose log is empty, which a MemoryStorage
-// can only hold as part of a snapshot.
-type disk struct {
-	*raft.MemoryStorage
-	initial pb.ConfState
-}
-
-// InitialState implements raft.Storage.
-func (d *disk) InitialState() (pb.HardState, pb.ConfState, error) {
-	hard, configuration, err := d.MemoryStorage.InitialState()
-	if snapshot, _ := d.Snapshot(); raft.IsEmptySnap(snapshot) {
-		configuration = d.initial
-	}
-	return hard, configuration, err
-}
-
-// entries returns what the log on disk holds: all that is not cut off by a snapshot.
-func (d *disk) entries() []pb.Entry {
-	first, _ := d.FirstIndex()
-	last, _ := d.LastIndex()
-	if last < first {
-		return nil
-	}
-	entries, err := d.Entries(first, last+1, 1<<62)
-	must(err)
-	return entries
-}
-
 // A server is one member of a cluster: a RawNode and its disk.
 type server struct {
 	id       uint64
 	settings settings
-	tracer   raft.TraceLogger
+	tracer   raft.TraceLogger // may be nil
+	fault    fault
 	disk     *disk
+	previous *disk // before the last write, if the fault is unsyncedWrite
 
 	node          *raft.RawNode // nil while it is down
 	ready         *raft.Ready   // taken from the node, but not yet on disk
@@ -62,10 +36,6 @@ type server struct {
 
 	wasMember bool // since it was started
 	hasLeft   bool // it was removed, and is not to be started again unless it is added again
-}
-
-func newServer(id uint64, settings settings, tracer raft.TraceLogger) *server {
-	return &server{id: id, settings: settings, tracer: tracer, disk: &disk{MemoryStorage: raft.NewMemoryStorage()}}
 }
 
 // start creates the node from what is on disk. What was applied after the last snapshot is applied again.
@@ -94,7 +64,18 @@ func (s *server) start() {
 }
 
 // crash loses everything that is not on disk.
-func (s *server) crash() { s.node, s.ready = nil, nil }
+func (s *server) crash() {
+	s.node, s.ready = nil, nil
+	if s.previous != nil {
+		s.disk, s.previous = s.previous, nil
+	}
+}
+
+// restart starts the server again after a crash.
+func (s *server) restart() {
+	s.fault.beforeRestart(s)
+	s.start()
+}
 
 func (s *server) isUp() bool { return s.node != nil }
 
@@ -122,15 +103,13 @@ func (s *server) finish() []pb.Message {
 	return ready.Messages
 }
 
-// persist writes the entries before the hard state, whose commit index must not be beyond them.
 func (s *server) persist(ready raft.Ready) {
-	if !raft.IsEmptySnap(ready.Snapshot) {
-		must(s.disk.ApplySnapshot(ready.Snapshot))
-		s.applied, s.configuration = ready.Snapshot.Metadata.Index, ready.Snapshot.Metadata.ConfState
+	if s.fault == unsyncedWrite && ready.MustSync {
+		s.previous = s.disk.withEntries(s.disk.entries())
 	}
-	must(s.disk.Append(ready.Entries))
-	if !raft.IsEmptyHardState(ready.HardState) {
-		must(s.disk.SetHardState(ready.HardState))
+	s.disk.write(ready)
+	if !raft.IsEmptySnap(ready.Snapshot) {
+		s.applied, s.configuration = ready.Snapshot.Metadata.Index, ready.Snapshot.Metadata.ConfState
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"math/rand"
 
 	"go.etcd.io/raft/v3"
@@ -18,7 +19,8 @@ type simulation struct {
 	network  []pb.Message    // under way, oldest first
 	values   int             // proposed so far
 	settings settings
-	tracer   raft.TraceLogger
+	fault    fault
+	out      *bufio.Writer
 }
 
 // An action is something that may happen next. do tells whether it was possible.
@@ -47,9 +49,9 @@ func (s *simulation) actions() []action {
 	}
 }
 
-func newSimulation(seed int64, size int, with map[string]bool, tracer raft.TraceLogger) *simulation {
+func newSimulation(seed int64, size int, with map[string]bool, fault fault, out *bufio.Writer) *simulation {
 	random := rand.New(rand.NewSource(seed))
-	s := &simulation{random: random, with: with, tracer: tracer}
+	s := &simulation{random: random, with: with, fault: fault, out: out}
 	s.settings = settings{
 		preVote:           with["pre-vote"],
 		checkQuorum:       with["check-quorum"],
@@ -72,7 +74,10 @@ func newSimulation(seed int64, size int, with map[string]bool, tracer raft.Trace
 
 // join starts one more server, with an empty disk.
 func (s *simulation) join() *server {
-	server := newServer(uint64(len(s.servers)+1), s.settings, s.tracer)
+	server := &server{
+		id: uint64(len(s.servers) + 1), settings: s.settings, fault: s.fault, disk: newDisk(pb.ConfState{}),
+	}
+	server.tracer = &tracer{server, s.out}
 	s.servers = append(s.servers, server)
 	server.start()
 	return server
@@ -132,7 +137,7 @@ func (s *simulation) byID(id uint64) *server {
 // send puts messages on the network. What a server sends to itself is handed over by Advance and never gets here.
 func (s *simulation) send(from *server, messages []pb.Message) {
 	for _, message := range messages {
-		s.network = append(s.network, copied(message))
+		s.network = append(s.network, s.fault.onTheWay(copied(message)))
 	}
 	s.stopIfRemoved(from)
 }
@@ -196,6 +201,7 @@ func (s *simulation) deliver() bool {
 		s.reportLost(message)
 		return true
 	}
+	s.send(receiver, s.fault.beforeReceiving(receiver, message))
 	_ = receiver.node.Step(message) // A server may refuse, for example the answer of one that is no member.
 	return s.afterwards(receiver)
 }
@@ -314,7 +320,7 @@ func (s *simulation) restart() bool {
 	if server == nil {
 		return false
 	}
-	server.start()
+	server.restart()
 	return s.afterwards(server)
 }
 

@@ -7,9 +7,10 @@ import (
 	"go.etcd.io/raft/v3"
 )
 
-// A tracer writes what the library says of itself, one JSON object a line, as etcd's own tests do.
+// A tracer writes what the library says of a server, one JSON object a line, as etcd's own tests do.
 type tracer struct {
-	out *bufio.Writer
+	server *server
+	out    *bufio.Writer
 }
 
 type tracedLine struct {
@@ -19,6 +20,7 @@ type tracedLine struct {
 
 // TraceEvent implements raft.TraceLogger.
 func (t *tracer) TraceEvent(event *raft.TracingEvent) {
+	t.server.fault.lieAboutEvent(t.server, event)
 	line, err := json.Marshal(tracedLine{"trace", event})
 	must(err)
 	t.out.Write(append(line, '\n')) // An error stays in the writer until Flush.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Literal
 
-from raftcheck.oracle.history.values import same, text_of
+from raftcheck.oracle.history.values import frozen, same, text_of
 from raftcheck.oracle.judgement import UnreadableError
 
 EventType = Literal["invoke", "ok", "fail", "info"]
@@ -199,7 +199,7 @@ def paired(name: str, events: Iterable[Event]) -> History:
     """Return the history that events tell. Raises UnreadableError if they tell none."""
     pairing = Pairing(History(name))
     for event in events:
-        pairing.add(event)
+        pairing.add(replace(event, value=frozen(event.value), result=frozen(event.result)))
     return pairing.finish()
 
 

@@ -60,7 +60,7 @@ def read_json_history(lines: Lines) -> Iterator[Event | JsonHeader]:
         if not line.strip():
             continue
         try:
-            if lines.number == 1 and '"schema"' in line and '"type"' not in line:
+            if lines.number == 1 and is_header(line):
                 yield HEADER.decode(line)
                 continue
             read = EVENT.decode(line)
@@ -77,6 +77,12 @@ def read_json_history(lines: Lines) -> Iterator[Event | JsonHeader]:
                 raise lines.fault(f"the time goes back from {latest:g} to {read.time:g}: sort the events by time")
             latest = read.time
         yield event_of(read, lines.number)
+
+
+def is_header(line: str) -> bool:
+    """Tell whether a line is meant to say what there was before."""
+    read = msgspec.json.decode(line)
+    return isinstance(read, dict) and "schema" in read and "type" not in read
 
 
 def event_of(read: JsonEvent, line: int) -> Event:

@@ -13,7 +13,7 @@ from raftcheck.oracle.history.formats import model_named, read_history, require_
 from raftcheck.oracle.history.models import Model
 from raftcheck.oracle.history.parts import parts_of
 from raftcheck.oracle.history.report import JudgedPart, judgement_of
-from raftcheck.oracle.history.search import Steps, search
+from raftcheck.oracle.history.search import Steps, search_all
 from raftcheck.oracle.judgement import Judgement, UnreadableError
 
 MAX_SECONDS = 60.0
@@ -77,7 +77,7 @@ def examine(
     chosen = fitted(chosen, history)
     parts = parts_of(chosen, history.calls)
     watch, steps = Watch(limits, progress), Steps(chosen)
-    results = [search(part.calls, steps, watch) for part in parts]
+    results = search_all([part.calls for part in parts], steps, watch)
     judged = [JudgedPart(part, found) for part, found in zip(parts, results, strict=True)]
     explanation = explained(judged, steps, Limits(max_seconds=EXPLAINING_SECONDS, max_memory=max_memory))
     judgement = judgement_of(history, chosen, judged, explanation, time.monotonic() - start)

@@ -20,10 +20,11 @@ from raftcheck.oracle.history.events import Call, Operation
 from raftcheck.oracle.history.models import Model, State
 from raftcheck.oracle.history.values import distinct
 
-BUDGET = 1 << 16
-"""Choices between two looks at the clock."""
+BUDGET, ASKED = 1 << 21, 1 << 10
+"""Choices, and questions to the model, between two looks at the clock."""
 
-FIRST_ROOM = 1 << 8
+FIRST_ROOM, FIRST_TURN = 1 << 8, 1 << 14
+"""Configurations: for how many there is room at first, and after how many it is another group's turn."""
 
 Label = tuple[Operation, object]
 
@@ -36,12 +37,16 @@ class Steps:
         self.next = IntegerMap()
         self._states, self._labels = Interner[object](), Interner[object]()
         self.states: list[State] = []
+        self._answered: set[int] = set()
         self.labels: list[Label] = []
         self.reads: list[bool] = []
 
     def state(self, state: State) -> int:
         """Return the number of a state."""
-        number = self._states.number(distinct(state))
+        try:
+            number = self._states.number(distinct(state))
+        except TypeError as error:
+            raise ModelError(f"{self.model.name} has a state that is not hashable: {state!r}") from error
         if number == len(self.states):
             self.states.append(state)
         return number
@@ -60,7 +65,8 @@ class Steps:
     def answer(self, state: int, label: int) -> None:
         """Ask the model for a step that is not known yet."""
         key = state << 32 | label
-        if self.next[key] == EMPTY:
+        if key not in self._answered:
+            self._answered.add(key)
             operation, result = self.labels[label]
             after = self.model.step(self.states[state], operation, result)
             number = kernel.IMPOSSIBLE if after is None else self.state(after)
@@ -89,21 +95,27 @@ class Found:
 
 def search(calls: Sequence[Call], steps: Steps, watch: Watch, max_configurations: int | None = None) -> Found:
     """Look for a linearization of operations. Without a limit, the answer is exact."""
-    run = Run(calls, steps)
-    if kernel.begin(run.tables):
-        return run.found(True)
+    return Run(calls, steps).go_on(watch, max_configurations)
+
+
+def search_all(groups: Sequence[Sequence[Call]], steps: Steps, watch: Watch) -> list[Found]:
+    """Look for a linearization of each group, in turns, until one has none.
+
+    So a group that is hard to decide does not keep another one from being found impossible.
+    """
+    runs = [Run(calls, steps) for calls in groups]
+    results: list[Found | None] = [None] * len(runs)
+    most = FIRST_TURN
     while True:
-        status = kernel.search_on(run.tables, BUDGET)
-        if status in (kernel.FOUND, kernel.EXHAUSTED):
-            return run.found(status == kernel.FOUND)
-        if status == kernel.ASK:
-            run.answer()
-            continue
-        why = run.limit_reached(watch, max_configurations)
-        if not why and status == kernel.GROW:
-            why = run.grow(watch)
-        if why:
-            return run.found(None, why)
+        for number, run in enumerate(runs):
+            result = results[number]
+            if result is None or (result.linearizable is None and run.is_at_turn_end):
+                results[number] = run.go_on(watch, most)
+        found = [result for result in results if result is not None]
+        is_over = any(result.linearizable is False for result in found)
+        if is_over or not any(run.is_at_turn_end for run in runs):
+            return found
+        most *= 4
 
 
 class Run:
@@ -115,7 +127,7 @@ class Run:
         self._layout, kinds, places = layout, layout.kinds, layout.places
         words = 1 + (places + kernel.WORD - 1) // kernel.WORD
         self.tables = kernel.Search(
-            events=np.array(layout.events, np.int64).reshape(-1, 3),
+            events=np.array(layout.events, np.int64).reshape(-1, 4),
             reads=np.array(steps.reads, np.bool_),
             unknown_labels=np.array(kinds, np.int64),
             keys=steps.next.keys,
@@ -127,29 +139,59 @@ class Run:
             chain=np.zeros(FIRST_ROOM, np.int64),
             slots=np.full(2 * FIRST_ROOM, EMPTY, np.int64),
             labels=np.full(places, kernel.FREE, np.int64),
+            ends=np.zeros(places, np.int64),
             offered=np.zeros(len(kinds), np.int64),
             stack=np.zeros((len(calls) + 2, 2), np.int64),
-            counts=np.zeros(6, np.int64),
+            counts=np.zeros(kernel.COUNTERS, np.int64),
         )
         self.tables.heads[0, 0] = 0
         initial = steps.state(steps.model.initial())
         if initial != 0:
             raise ModelError(f"{steps.model.name} has two initial states")
+        self.is_at_turn_end = False
+        """Whether the search stopped at the greatest number of configurations."""
+        self._is_found = bool(kernel.begin(self.tables))
+
+    def go_on(self, watch: Watch, max_configurations: int | None = None) -> Found:
+        """Search until it is known whether there is a linearization, or until a limit is reached."""
+        self.is_at_turn_end = False
+        asked = 0
+        while not self._is_found:
+            status = kernel.search_on(self.tables, BUDGET)
+            if status in (kernel.FOUND, kernel.EXHAUSTED):
+                self._is_found = status == kernel.FOUND
+                break
+            if status == kernel.ASK:
+                self.answer()
+                asked += 1
+                if asked % ASKED:
+                    continue
+            why = self.limit_reached(watch, max_configurations)
+            if not why and status == kernel.GROW:
+                why = self.grow(watch)
+            if why:
+                return self.found(None, why)
+        return self.found(self._is_found)
 
     def answer(self) -> None:
-        """Compute the steps of all operations under way in the state that the search asks about."""
-        tables, state = self.tables, int(self.tables.counts[kernel.STATE])
-        waiting = {int(label) for label in tables.labels if label != kernel.FREE}
-        waiting |= {int(tables.unknown_labels[kind]) for kind in np.flatnonzero(tables.offered)}
-        for label in sorted(waiting):
-            self.steps.answer(state, label)
-        self.tables = tables._replace(keys=self.steps.next.keys, values=self.steps.next.values)
+        """Compute the step that the search asks for, or those of all reads under way."""
+        tables, counts = self.tables, self.tables.counts
+        state, asked = int(counts[kernel.STATE]), int(counts[kernel.LABEL])
+        waiting = (
+            [asked] if asked != kernel.FREE else [label for label in tables.labels.tolist() if label != kernel.FREE]
+        )
+        for label in waiting:
+            if asked != kernel.FREE or self.steps.reads[label]:
+                self.steps.answer(state, label)
+        if tables.keys is not self.steps.next.keys:
+            self.tables = tables._replace(keys=self.steps.next.keys, values=self.steps.next.values)
 
     def limit_reached(self, watch: Watch, max_configurations: int | None) -> str | None:
         """Return the limit that is reached, if any."""
         counts = self.tables.counts
         rows = int(counts[kernel.ROWS])
         if max_configurations is not None and rows >= max_configurations:
+            self.is_at_turn_end = True
             return f"max_configurations={max_configurations}"
         return watch.limit_reached(
             rows, int(counts[kernel.TAKEN]), int(counts[kernel.FURTHEST]), len(self._layout.events)
@@ -226,27 +268,28 @@ LOOKED_AT = 256
 class Layout:
     """Operations as events for the kernel.
 
-    `events` are rows of kind, place and label, and `calls` the operation of each. `kinds` are the labels of operations
-    of unknown outcome, and `unknown` these operations, in the order of their invocations.
+    `events` are rows of kind, place, label and the completing event, and `calls` the operation of each. `kinds` are the
+    labels of operations of unknown outcome, and `unknown` these operations, in the order of their invocations.
     """
 
     def __init__(self, calls: Sequence[Call], steps: Steps) -> None:
-        self.events: list[tuple[int, int, int]] = []
+        self.events: list[list[int]] = []
         self.calls: list[Call] = []
         self.kinds: list[int] = []
         self.unknown: list[list[Call]] = []
         self.places = 0
         free: list[int] = []
-        holding: dict[int, int] = {}
+        holding: dict[int, list[int]] = {}
         numbers: dict[int, int] = {}
         moments = [(call.invoked, False, call) for call in calls]
         moments += [(call.completed, True, call) for call in calls if call.completed is not None]
         for _, completes, call in sorted(moments, key=lambda moment: moment[:2]):
             label = steps.label(call)
             if completes:
-                place = holding.pop(call.number)
+                invocation = holding.pop(call.number)
+                invocation[3] = len(self.events)
+                place, kind = invocation[1], kernel.COMPLETE
                 heapq.heappush(free, place)
-                kind = kernel.COMPLETE
             elif call.completed is None:
                 place, kind = numbers.setdefault(label, len(numbers)), kernel.OFFER
                 if place == len(self.kinds):
@@ -257,7 +300,8 @@ class Layout:
                 if not free:
                     heapq.heappush(free, self.places)
                     self.places += 1
-                place = holding[call.number] = heapq.heappop(free)
-                kind = kernel.INVOKE
-            self.events.append((kind, place, label))
+                place, kind = heapq.heappop(free), kernel.INVOKE
+            self.events.append([kind, place, label, 0])
+            if kind == kernel.INVOKE:
+                holding[call.number] = self.events[-1]
             self.calls.append(call)

@@ -14,6 +14,7 @@ from raftcheck.model import ModelError
 from raftcheck.oracle.judgement import Judgement, Rejection
 from raftcheck.oracle.lockstep import saved
 from raftcheck.oracle.lockstep.adapter import Adapter
+from raftcheck.oracle.lockstep.calm import NEEDED, ROUNDS, Calm
 from raftcheck.oracle.lockstep.choosing import Chooser
 from raftcheck.oracle.lockstep.protocol import Peer
 from raftcheck.oracle.lockstep.reference_peer import ReferencePeer
@@ -23,13 +24,14 @@ from raftcheck.oracle.trace.api import RaftproofLines
 from raftcheck.oracle.trace.network import NetworkName, UndecidedError
 from raftimpl.cluster import MAX_SERVERS
 
-STEPS_OF_A_RUN = 200
+STEPS_OF_A_RUN = 400
 """So many requests has a run if nobody says how many runs there are to be."""
 
 EXCUSES: Mapping[str, tuple[str, ...]] = {
     "client entries taken": ("propose",),
     "restarts": ("crash", "restart"),
     "elections begun": ("timeout",),
+    "recoveries": NEEDED,
 }
 """What a peer may lack if its adapter does not support these requests."""
 
@@ -81,13 +83,19 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """What became of a peer's runs, or the reference's. `requests` counts what was asked, `checked` the steps."""
+    """What became of a peer's runs, or the reference's.
+
+    `requests` counts what was asked, `calm` of them at the ends of runs, where nothing goes wrong; `checked` counts the
+    steps. `stuck` are the runs that did not recover then, `last` is the run that was made last.
+    """
 
     runs: int = 0
     requests: int = 0
     checked: int = 0
     figures: Counter[str] = field(default_factory=Counter)
     unsupported: dict[str, str] = field(default_factory=dict)
+    calm: int = 0
+    stuck: list[int] = field(default_factory=list)
     last: Run | None = None
     last_seed: int = 0
     last_requests: int = 0
@@ -146,6 +154,8 @@ def drive(peer: Peer, plan: Plan, progress: Progress | None = None) -> Outcome:
         outcome.last_seed, outcome.last_requests = seed, 0
         try:
             go(run, Chooser(run, seed), requests, outcome, lambda: is_over(plan, started))
+            if not is_over(plan, started):
+                recover(run, requests, outcome)
         except UndecidedError as error:
             outcome.why = str(error)
         outcome.checked += run.checked
@@ -173,12 +183,26 @@ def go(run: Run, chooser: Chooser, requests: int, outcome: Outcome, is_over: Cal
         run.take(chooser.next())
 
 
+def recover(run: Run, requests: int, outcome: Outcome) -> None:
+    """Let a run find its calm, and note whether it does."""
+    calm = Calm(run, requests)
+    recovers = None if run.broken is not None else calm.recovers()
+    outcome.requests += calm.requests
+    outcome.last_requests += calm.requests
+    outcome.calm += calm.requests
+    run.figures["recoveries"] += recovers is True
+    if recovers is False:
+        outcome.stuck.append(outcome.runs)
+
+
 def answered(outcome: Outcome, plan: Plan, peer: Peer, save: Path | None) -> Judgement:
     """Return the answer that the outcome of a peer's runs gives."""
     run = outcome.last
     assert run is not None
     subject = f"{run.peer_name} in lockstep, seed {plan.seed}"
-    asked = {"requests": f"{outcome.requests:,} in {outcome.runs} runs, network {run.network}"}
+    asked = {
+        "requests": f"{outcome.requests:,} in {outcome.runs} runs, {outcome.calm:,} of them at the ends, without faults"
+    }
     left_out = {f"left out, because it is not supported: {do}": why for do, why in outcome.unsupported.items()}
     if outcome.broken is not None:
         rejection, details = rejected(outcome, plan, peer, save)
@@ -214,6 +238,12 @@ def lacking(outcome: Outcome, reference: Outcome) -> str:
             return (
                 f"{figure}: 0, where the reference has {reference.figures[figure]:,}; "
                 "all steps are allowed, but they show nothing of this"
+            )
+    for number in outcome.stuck:
+        if number not in reference.stuck:
+            return (
+                f"run {number} does not recover: after {ROUNDS} rounds without any fault not all servers know of a new "
+                "entry that is committed, as they do in the reference; all steps are allowed"
             )
     return ""
 

@@ -27,6 +27,7 @@ FIGURES = (
     "entries committed",
     "entries overwritten",
     "restarts",
+    "recoveries",
 )
 """What is counted, of a peer and of the reference alike."""
 
@@ -48,7 +49,7 @@ class Run:
 
     `broken` is the first rejection, `trace` what was done, `taken` the events that were possible, `story` tells each of
     them in words. `states` are what the servers say of themselves, `down` those that have crashed, `unsupported` is
-    what the adapter cannot do, with its reasons.
+    what the adapter cannot do, with its reasons. `logs` has the terms of the entries of each server.
     """
 
     def __init__(self, peer: Peer, servers: Sequence[str], seed: int, network: NetworkName | None = None) -> None:
@@ -61,6 +62,7 @@ class Run:
         self.taken: list[Event] = []
         self.trace: list[Step] = []
         self.story: dict[int, str] = {}
+        self.logs: dict[str, list[int]] = {server: [] for server in servers}
         self.broken: Rejection | None = None
         self._committed = 0
         begin = {"do": "begin", "servers": list(servers), "seed": seed}
@@ -168,6 +170,8 @@ class Run:
                 return
             self._count(step)
             self.states[step.server] = step.state
+            if step.log is not None:
+                self.logs[step.server][step.log.keep :] = [entry.term for entry in step.log.entries]
         self.mail.send(event.number, tuple(message for step in steps for message in step.sends))
 
     def _require_ids(self, steps: tuple[Step, ...]) -> None:

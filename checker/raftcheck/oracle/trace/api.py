@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -35,6 +35,10 @@ class LineJudge(Protocol):
     def assumptions(self) -> tuple[str, ...]:
         """What is taken for granted about network and storage."""
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """What there was to judge."""
+
     def line(self, lines: Lines, text: str) -> Rejection | None:
         """Judge a line. Raises UnreadableError if it is none of the format, UndecidedError if that cannot be told."""
 
@@ -62,6 +66,11 @@ class RaftproofLines:
     def assumptions(self) -> tuple[str, ...]:
         """What is taken for granted."""
         return self._judge.assumptions if self._judge else ()
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the steps consisted of."""
+        return self._judge.details if self._judge else {}
 
     def line(self, lines: Lines, text: str) -> Rejection | None:
         """Read the header, or judge a step."""
@@ -121,6 +130,7 @@ def judge_trace(
         judge.assumptions,
         rejection,
         why,
+        judge.details,
         seconds=time.monotonic() - started,
     )
 

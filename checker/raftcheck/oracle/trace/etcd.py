@@ -5,6 +5,7 @@ of messages from the logs of those who send them, what was on disk shows after a
 happened, all are kept until an event tells them apart: see `raftcheck.oracle.trace.etcd_node`.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import combinations, product
 from typing import Any
@@ -76,6 +77,7 @@ class EtcdLines:
         self._bootstrap: list[str] = []
         self._in_force: dict[int, Members] = {}
         self._decoder = msgspec.json.Decoder(Line)
+        self._kinds: Counter[str] = Counter()
         self.checked = 0
 
     @property
@@ -99,7 +101,14 @@ class EtcdLines:
             where = f"event {self.checked + 1:,}"
             return Rejection(where, str(event), refusal.action, refusal.reason, before, event.shown())
         self.checked += 1
+        self._kinds[event.name] += 1
         return None
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What there was to judge."""
+        kinds = ", ".join(f"{name} {count:,}" for name, count in sorted(self._kinds.items()))
+        return {"servers": len(self._nodes), "events": kinds}
 
     def _decoded(self, lines: Lines, text: str) -> Event:
         """Return an event. Raises UnreadableError for a line that is none."""
@@ -124,11 +133,10 @@ class EtcdLines:
             return
         if node is None:
             raise UndecidedError(f"server {event.nid} has no InitState: the trace does not begin at its beginning")
-        before = {alternative.server for alternative in node.alternatives} if len(node.alternatives) > 1 else None
-        first = node.alternatives[0].server
         alternatives = HANDLERS[event.name](self, event, node)
-        if len(alternatives) == 1 and before is None:
-            self._promises.check(node.name, first, alternatives[0].server)
+        if len(alternatives) == 1:
+            self._promises.check(node.name, node.watched, alternatives[0].server)
+            node.watched = alternatives[0].server
         self._note_in_force(alternatives)
         node.become(alternatives)
 
@@ -148,13 +156,14 @@ class EtcdLines:
         if not on_disk and node.has_forgotten:
             raise UndecidedError(f"server {event.nid} starts again from a state that is too long ago to be remembered")
         if not on_disk:
-            latest, relied = node.versions[-1][1][0].log.last, node.versions[0][1][0].log.last
-            raise Refused("Restart", f"its log went up to {latest}, and at least what it answered for: {relied}")
+            ends = sorted({server.log.last for _, servers in node.versions for server in servers})
+            known = ", ".join(map(str, ends[:5])) + (", ..." if len(ends) > 5 else "")
+            raise Refused("Restart", f"its log ends at {event.log}; on its disk it may have ended at {known}")
         lost = {lost for alternative in node.alternatives for lost in alternative.lost}
         node.alternatives = [
             Alternative(server, None, (*sorted(lost), (number, node.number))) for number, server in on_disk
         ]
-        node.phase, node.restarts = "restarting", node.restarts + 1
+        node.phase, node.restarts, node.watched = "restarting", node.restarts + 1, Server()
         node.proposed, node.changes = 0, ()
 
     def _restarted(self, event: Event, node: Node) -> list[Alternative]:
@@ -164,12 +173,14 @@ class EtcdLines:
             alternative, (index, members) = chosen
             walk = Walk(self._actions, node.name, alternative.server)
             walk.take("Restart", commit=event.state.commit, i=index, g=members)
+            now = require(walk, event, alternative)
             if not configuration_fits(walk.now, event):
-                raise Refused("Restart", f"it comes back with {members}")
-            return require(walk, event, alternative)
+                raise Refused("Restart", f"it comes back with {event.conf}, which was never in force there")
+            had = tuple(had for had in now.server.had if had[0] <= index)  # the later ones come again
+            return now._replace(server=replace(now.server, had=had))
 
         possible = ((one, had) for one in node.alternatives for had in dict.fromkeys(one.server.had))
-        found = each(possible, after)
+        found = list(dict.fromkeys(each(possible, after)))
         node.restarted(found)
         return found
 

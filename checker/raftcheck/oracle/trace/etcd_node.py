@@ -47,6 +47,7 @@ class Node(msgspec.Struct):
 
     `versions` are the states that may be on its disk: from the event of a number on, any of several. The first of them
     is what it has answered for to somebody who has received that. `proposed` and `changes` are about to be appended.
+    `watched` is the latest state of which it was certain, and the promises of Raft were checked.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Node(msgspec.Struct):
     changes: tuple[EtcdChange, ...] = ()
     restarts: int = 0
     booted: tuple[str, ...] = ()
+    watched: Server = Server()
 
     def become(self, alternatives: list[Alternative]) -> None:
         """Take note of what the server may be after an event."""
@@ -234,44 +236,42 @@ def configuration_fits(server: Server, event: Event) -> bool:
 def mismatch(actions: Actions, node: Node, event: Event) -> Refused:
     """Return why no alternative fits: what was tried last with the message, or what differs."""
     alternative = node.alternatives[0]
-    reason, rule = differences(alternative.server, event)
-    pending = alternative.pending
-    if pending is None:
-        return Refused(rule, f"{reason}, without any action that could change it")
-    walk = Walk(actions, node.name, alternative.server)
+    walk, pending = Walk(actions, node.name, alternative.server), alternative.pending
+    _, reason = differences(walk.now, event)
     try:
-        if pending.message.term > walk.now.current_term:
+        if pending and pending.message.term > walk.now.current_term:
             walk.update_term(pending.message.term)
-        if pending.append is not None and pending.message.term == walk.now.current_term:
-            walk.hear(pending.append)
-        if pending.message.term == walk.now.current_term:
+        if pending and pending.message.term == walk.now.current_term:
+            if pending.append is not None:
+                walk.hear(pending.append)
             handled(walk, pending)
     except Refused as refusal:
         return Refused(refusal.action, f"{refusal.reason}; {reason}")
-    reason, rule = differences(walk.now, event)
-    return Refused(walk.taken[-1] if walk.taken else rule, f"with {pending.message} handled, {reason}")
+    what, reason = differences(walk.now, event)
+    by = f"after {', '.join(walk.taken)}" if walk.taken else "without any action"
+    return Refused(walk.changer_of(what), f"{by} {reason}")
 
 
 def differences(server: Server, event: Event) -> tuple[str, str]:
-    """Return in words what differs between a server and what an event shows, and the action that would change it."""
+    """Return what differs between a server and what an event shows, and that in words."""
     state = event.state
-    for what, known, shown, rule in (
-        ("term", server.current_term, state.term, "UpdateTerm"),
-        ("role", server.role, ROLES.get(event.role, event.role), "BecomeLeader"),
-        ("vote", server.voted_for or NOBODY, state.vote, "HandleRequestVote"),
-        ("last index", server.log.last, event.log, "HandleAppendEntries"),
-        ("commit index", server.commit_index, state.commit, "AdvanceCommitIndex"),
+    for what, known, shown in (
+        ("term", server.current_term, state.term),
+        ("role", server.role, ROLES.get(event.role, event.role)),
+        ("vote", server.voted_for or NOBODY, state.vote),
+        ("last index", server.log.last, event.log),
+        ("commit index", server.commit_index, state.commit),
     ):
         if known != shown:
-            return f"the {what} is {known}, and {shown} is claimed", rule
-    return "nothing differs", "no action"
+            return what, f"the {what} is {known}, and {shown} is claimed"
+    return "configuration", f"the configuration is {server.configuration}, and {event.conf} is claimed"
 
 
 def require(walk: Walk, event: Event, alternative: Alternative) -> Alternative:
     """Return the alternative as the walk has left it. Raises Refused unless that is what the event shows."""
     if not fits(walk.now, event):
-        reason, rule = differences(walk.now, event)
-        raise Refused(walk.taken[-1] if walk.taken else rule, reason)
+        what, reason = differences(walk.now, event)
+        raise Refused(walk.changer_of(what), reason)
     return alternative._replace(server=walk.now)
 
 

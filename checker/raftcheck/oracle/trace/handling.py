@@ -20,6 +20,7 @@ def handle(walk: Walk, step: Step, append: Append | None, log: Log) -> None:
     change_term(walk, step)
     if step.message is not None and type(step.message) in RECEIVERS:
         RECEIVERS[type(step.message)](walk, step, step.message, append)
+    learn_committed(walk, step)
     step_aside(walk, step)
     lead(walk, step, log)
     apply_changes(walk, step)
@@ -97,7 +98,7 @@ def get_append(walk: Walk, step: Step, message: Any, append: Append | None) -> N
         else:
             walk.handle(known)
     for answer in answers:
-        if answer.success and answer.index < last:
+        if answer.success and answer.index > walk.acknowledged_in(append.term):
             walk.take("AcknowledgeCommitted", append=known, i=answer.index)
         elif not answer.success and answer.term == append.term:
             walk.take("RefuseAppendEntries", append=known)
@@ -125,6 +126,17 @@ RECEIVERS: dict[type, Callable[[Walk, Step, Any, Append | None], None]] = {
     msg.InstallSnapshot: get_append,
     msg.AppendEntriesResponse: get_acknowledgement,
 }
+
+
+def learn_committed(walk: Walk, step: Step) -> None:
+    """Propose LearnCommitted if the commit index becomes what a message about votes tells."""
+    message = step.message
+    if isinstance(message, ABOUT_VOTES) and step.state.commit == message.commit > walk.now.commit_index:
+        heard = frozenset([("told_committed", (message.commit, message.commit_term))])
+        walk.take("LearnCommitted", heard=heard, i=message.commit, u=message.commit_term)
+
+
+ABOUT_VOTES = (msg.RequestVote, msg.RequestVoteResponse, msg.PreVote, msg.PreVoteResponse)
 
 
 # What a server does by itself
@@ -192,6 +204,9 @@ def say(walk: Walk, step: Step, message: msg.Message) -> Append | None:
     kind = type(message)
     if kind not in (msg.PreVote, msg.PreVoteResponse, msg.Other) and message.term != walk.now.current_term:
         raise Refused(TERMS, f"in term {walk.now.current_term} it sends a message of term {message.term}")
+    if isinstance(message, ABOUT_VOTES) and (message.commit or message.commit_term):
+        walk.take("TellCommitted", i=message.commit)
+        require_said(walk, "TellCommitted", ("told_committed", (message.commit, message.commit_term)))
     return SENDERS[kind](walk, step, message) if kind in SENDERS else None
 
 
@@ -261,7 +276,7 @@ def say_snapshot(walk: Walk, _: Step, message: msg.InstallSnapshot) -> Append:
 
 def say_acknowledgement(walk: Walk, _: Step, message: msg.AppendEntriesResponse) -> None:
     """Acknowledge entries: as many as were acknowledged in this term, or fewer."""
-    most = walk.now.acknowledged[1]
+    most = walk.acknowledged_in(message.term)
     if message.success and message.index > most:
         raise Refused("HandleAppendEntries", f"index {message.index} is acknowledged, and the log matches up to {most}")
 

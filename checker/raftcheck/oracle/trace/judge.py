@@ -1,5 +1,6 @@
 """Judging a trace in our own format: is every step of every server a sequence of actions of the specification?"""
 
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from typing import Any
 
@@ -35,6 +36,7 @@ class StepJudge:
         self._first = {name: started(members) for name in (*header.servers, *header.learners)}
         self._matches: dict[str, dict[str, int]] = {}
         self._promises, self._data = Promises(), Data()
+        self._taken: Counter[str] = Counter()
         for server in self._first:
             self._actions.meet(server)
 
@@ -42,6 +44,12 @@ class StepJudge:
     def assumptions(self) -> tuple[str, ...]:
         """What is taken for granted about network and storage."""
         return (NETWORKS[self.network_name].meaning, STORAGE)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the steps consisted of."""
+        taken = ", ".join(f"{name} {count:,}" for name, count in sorted(self._taken.items()))
+        return {"servers": len(self._servers), "actions": taken or "none"}
 
     def step(self, step: Step) -> Rejection | None:
         """Judge a step; return why it is impossible, or None. Raises UndecidedError. After a rejection, no more."""
@@ -78,6 +86,7 @@ class StepJudge:
             self._network.send((message.sender, message.to), key_of(message), append)
             self._data.check_message(message)
         self._servers[step.server] = walk.now
+        self._taken.update(walk.taken)
 
     def _require_fields(self, step: Step) -> None:
         """Raise MalformedStepError if a step contradicts itself."""
@@ -169,9 +178,8 @@ def require_equal(walk: Walk, step: Step, log: Log) -> None:
     claims = dict(claims_of(step.state, log))
     for name, specified in claims_of(state_of(walk.now, step.state), walk.now.log):
         if claims[name] != specified:
-            action = next((taken for taken in reversed(walk.taken) if name in CHANGED_BY.get(taken, ())), None)
             by = f"after {', '.join(walk.taken)}" if walk.taken else "without any action"
-            raise Refused(action or RULE_OF[name], f"{by} the {name} is {specified}, and {claims[name]} is claimed")
+            raise Refused(walk.changer_of(name), f"{by} the {name} is {specified}, and {claims[name]} is claimed")
 
 
 def claims_of(state: State, log: Log) -> Iterator[tuple[str, Any]]:
@@ -199,34 +207,6 @@ def state_of(server: Server, like: State) -> State:
         server.log.last,
         configuration=members,
     )
-
-
-CHANGED_BY: dict[str, tuple[str, ...]] = {
-    "Timeout": ("term", "vote", "role"),
-    "UpdateTerm": ("term", "vote", "role"),
-    "HandleRequestVote": ("vote",),
-    "BecomeLeader": ("role",),
-    "StepDown": ("role",),
-    "StepAside": ("role",),
-    "ClientRequest": ("last index", "log"),
-    "ChangeConfiguration": ("last index", "log"),
-    "HandleAppendEntries": ("last index", "log", "commit index"),
-    "AdvanceCommitIndex": ("commit index",),
-    "ApplyConfiguration": ("configuration",),
-    "Restart": ("term", "vote", "role", "last index", "log", "commit index", "configuration"),
-}
-"""What actions change, in the words of claims."""
-
-RULE_OF: dict[str, str] = {
-    "term": "UpdateTerm",
-    "vote": "HandleRequestVote",
-    "role": "BecomeLeader",
-    "last index": "HandleAppendEntries",
-    "log": "HandleAppendEntries",
-    "commit index": "AdvanceCommitIndex",
-    "configuration": "ApplyConfiguration",
-}
-"""The action that would have to be the reason for a change that comes from none."""
 
 
 def claimed(step: Step) -> dict[str, Any]:

@@ -38,16 +38,23 @@ class MessageBase(
 
 
 class RequestVote(MessageBase, frozen=True, tag=True):
-    """A candidate asks for a vote in its term; its log ends at `last_index` with an entry of `last_term`."""
+    """A candidate asks for a vote in its term; its log ends at `last_index` with an entry of `last_term`.
+
+    If it tells how much it knows to be committed, `commit` is the index of the last such entry, `commit_term` its term.
+    """
 
     last_index: int
     last_term: int
+    commit: int = 0
+    commit_term: int = 0
 
 
 class RequestVoteResponse(MessageBase, frozen=True, tag=True):
-    """`granted`: the sender votes for the receiver in `term`."""
+    """`granted`: the sender votes for the receiver in `term`. `commit` and `commit_term` as in RequestVote."""
 
     granted: bool
+    commit: int = 0
+    commit_term: int = 0
 
 
 class PreVote(MessageBase, frozen=True, tag=True):
@@ -55,12 +62,16 @@ class PreVote(MessageBase, frozen=True, tag=True):
 
     last_index: int
     last_term: int
+    commit: int = 0
+    commit_term: int = 0
 
 
 class PreVoteResponse(MessageBase, frozen=True, tag=True):
     """`granted`: the sender would vote for the receiver in `term`."""
 
     granted: bool
+    commit: int = 0
+    commit_term: int = 0
 
 
 class AppendEntries(MessageBase, frozen=True, tag=True):

@@ -18,7 +18,7 @@ class Promises:
 
     def check(self, n: str, before: Server, after: Server) -> None:
         """Look at what has become of a server. Raises Refused if a promise is broken."""
-        if after.leader and not before.leader:
+        if after.leader:
             other = self._leaders.setdefault(after.current_term, n)
             if other != n:
                 raise Refused("Election Safety", f"{other} and {n} both lead term {after.current_term}")

@@ -1,6 +1,6 @@
 """Our own format of traces: one line for the cluster, then one for each step of a server. See docs/traces.md."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -65,3 +65,14 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     message: Message | None = None
     log: LogChange | None = None
     sends: tuple[Message, ...] = ()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a line of a trace: the header, or a step."""
+    schemas, components = msgspec.json.schema_components([Header, Step], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"A line of a trace in the format {FORMAT}: the first is a Header, the others are Steps",
+        "anyOf": list(schemas),
+        "$defs": components,
+    }

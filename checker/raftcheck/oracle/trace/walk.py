@@ -9,6 +9,34 @@ from raftcheck.oracle.trace.server import Members, Server
 NO_FACTS: frozenset[Fact] = frozenset()
 
 
+CHANGED_BY: dict[str, tuple[str, ...]] = {
+    "Timeout": ("term", "vote", "role"),
+    "UpdateTerm": ("term", "vote", "role"),
+    "HandleRequestVote": ("vote",),
+    "BecomeLeader": ("role",),
+    "StepDown": ("role",),
+    "StepAside": ("role",),
+    "ClientRequest": ("last index", "log"),
+    "ChangeConfiguration": ("last index", "log"),
+    "HandleAppendEntries": ("last index", "log", "commit index"),
+    "AdvanceCommitIndex": ("commit index",),
+    "ApplyConfiguration": ("configuration",),
+    "Restart": ("term", "vote", "role", "last index", "log", "commit index", "configuration"),
+}
+"""What actions change, in the words of reports."""
+
+RULE_OF: dict[str, str] = {
+    "term": "UpdateTerm",
+    "vote": "HandleRequestVote",
+    "role": "BecomeLeader",
+    "last index": "HandleAppendEntries",
+    "log": "HandleAppendEntries",
+    "commit index": "AdvanceCommitIndex",
+    "configuration": "ApplyConfiguration",
+}
+"""The action that would have to be the reason for a change that comes from none."""
+
+
 class Walk:
     """Server n, as the actions of one step change it. Methods raise Refused if an action is not possible."""
 
@@ -29,6 +57,10 @@ class Walk:
                 self.now = self.now.acknowledging(*at[1:])  # type: ignore[arg-type]
         self.taken.append(name)
         return said
+
+    def changer_of(self, what: str) -> str:
+        """Return the action that has changed something last; if none has, the one that would have to."""
+        return next((name for name in reversed(self.taken) if what in CHANGED_BY.get(name, ())), RULE_OF[what])
 
     # Elections
 
@@ -71,6 +103,11 @@ class Walk:
         if now.leader and term == now.current_term and index > dict(now.match_index).get(follower, 0):
             said = frozenset([("acknowledgement", (follower, term, index))])
             self.take("HandleAcknowledgement", heard=said, p=follower, i=index, u=term)
+
+    def acknowledged_in(self, term: int) -> int:
+        """Return up to which index the server has acknowledged entries to the leader of a term, as far as is known."""
+        latest, index = self.now.acknowledged
+        return index if latest == term else 0
 
     def count_own(self) -> None:
         """As the leader, count what is on its own disk: all of its log."""

@@ -1,0 +1,44 @@
+"""The peers that are written in Go are built once per session, from pinned versions."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PEERS = Path(__file__).parent
+
+PATIENCE = 600
+"""Seconds for downloading the modules, or building a peer, where nothing is cached yet."""
+
+
+def go(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the go command with the toolchain that is installed."""
+    return subprocess.run(
+        ["go", *arguments],
+        cwd=folder,
+        env={**os.environ, "GOTOOLCHAIN": "local"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def built(name: str, into: Path) -> Path:
+    """Return the program of a peer; skip the test where it cannot be built for lack of Go or of the modules."""
+    if shutil.which("go") is None:
+        pytest.skip("there is no go command here")
+    downloaded = go(PEERS / name, "mod", "download")
+    if downloaded.returncode:
+        pytest.skip(f"the modules of {name} cannot be had: {downloaded.stderr.strip()[:500]}")
+    program = into / name
+    result = go(PEERS / name, "build", "-mod=readonly", "-tags", "with_tla", "-o", str(program))
+    assert result.returncode == 0, result.stderr
+    return program
+
+
+@pytest.fixture(scope="session")
+def etcd_raft(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built("etcd_raft", tmp_path_factory.mktemp("peers"))
