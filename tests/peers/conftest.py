@@ -42,3 +42,8 @@ def built(name: str, into: Path) -> Path:
 @pytest.fixture(scope="session")
 def etcd_raft(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built("etcd_raft", tmp_path_factory.mktemp("peers"))
+
+
+@pytest.fixture(scope="session")
+def hashicorp_raft(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built("hashicorp_raft", tmp_path_factory.mktemp("peers"))
