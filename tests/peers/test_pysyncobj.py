@@ -2,16 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.peers.driving import Driven, driven
-from tests.peers.faulty import FAULTS
 
 OLD, NEW = "0.3.11", "0.3.17"
 PEER = str(ROOT / "tests" / "peers" / "pysyncobj_peer.py")
@@ -79,5 +76,3 @@ def commit_index_goes_back(cluster: Driven) -> None:
     cluster.take("1", "3")
     cluster.take("3", "1")
     cluster.take("3", "2")
-
-
