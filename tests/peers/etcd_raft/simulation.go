@@ -206,6 +206,11 @@ func (s *simulation) deliver() bool {
 		s.reportLost(message)
 		return true
 	}
+	if message.Type == pb.MsgSnap && receiver.ready != nil {
+		// What was committed before has to be applied first: the library would put an old change of the membership
+		// on top of the configuration that comes with the snapshot.
+		s.transmit(receiver.finish())
+	}
 	s.transmit(s.fault.beforeReceiving(receiver, message))
 	_ = receiver.node.Step(message) // A server may refuse, for example the answer of one that is no member.
 	return s.afterwards(receiver)

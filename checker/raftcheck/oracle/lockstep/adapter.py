@@ -20,7 +20,7 @@ from raftcheck.oracle.lockstep.protocol import AdapterError, StoppedError, shown
 STDERR_LINES = 20
 """So many of the last lines on stderr are shown."""
 
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 1.0
 """How long an adapter may take to end by itself when its stdin is closed."""
 
 
@@ -101,7 +101,7 @@ class Adapter:
         with suppress(OSError):
             stream_of(self._process.stdin).close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE_SECONDS)
+            self._process.wait(0 if self._has_failed else GRACE_SECONDS)
         kill(self._process)
         self._process.wait()
         for reader in self._readers:

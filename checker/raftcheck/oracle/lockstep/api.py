@@ -216,7 +216,8 @@ def answered(outcome: Outcome, plan: Plan, peer: Peer, save: Path | None) -> Jud
             rejection,
             details={**asked, **left_out, **details},
         )
-    reference = drive(ReferencePeer(), replace(plan, network=run.network, max_seconds=None))
+    time_of_reference = plan.max_seconds if outcome.why else None
+    reference = drive(ReferencePeer(), replace(plan, network=run.network, max_seconds=time_of_reference))
     why = outcome.why or lacking(outcome, reference)
     return Judgement(
         "undecided" if why else "accept",

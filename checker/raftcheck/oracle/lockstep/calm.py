@@ -4,9 +4,8 @@ That is no question of safety, and a finite run proves nothing of liveness: a pe
 rejected. But a follower that is left behind for ever, or a cluster that elects nobody, is worth knowing of.
 """
 
-from collections.abc import Iterator
-
 from raftcheck.oracle.lockstep.events import Event, Kind
+from raftcheck.oracle.lockstep.mail import delivery
 from raftcheck.oracle.lockstep.run import Run
 
 ROUNDS = 40
@@ -53,19 +52,17 @@ class Calm:
 
     def _deliver_all(self) -> None:
         """Deliver what waits, in the order of sending."""
-        for sent in self._waiting():
-            self._take("deliver", sent[0], *sent[1:])
-
-    def _waiting(self) -> Iterator[tuple[str, int, int]]:
-        mail = self._run.mail
+        waiting = self._run.mail.waiting
         for _ in range(MESSAGES_OF_A_ROUND * len(self._run.servers)):
-            if not mail.waiting or self._run.broken is not None:
+            if not waiting or self._run.broken is not None:
                 return
-            sent = mail.waiting[0]
-            yield sent.message.to, sent.source, sent.position
+            self._happen(delivery(self._number + 1, waiting[0]))
 
-    def _take(self, do: Kind, server: str, source: int | None = None, position: int = 0) -> None:
+    def _take(self, do: Kind, server: str) -> None:
+        self._happen(Event(self._number + 1, do, server))
+
+    def _happen(self, event: Event) -> None:
         self._number += 1
         self.requests += 1
         if self._run.broken is None:
-            self._run.take(Event(self._number, do, server, source, position))
+            self._run.take(event)

@@ -31,17 +31,19 @@ FIGURES = (
 )
 """What is counted, of a peer and of the reference alike."""
 
+UNASKED = ("timeout", "heartbeat", "other")
+"""What a server may do in consequence of something else."""
+
 ALLOWED: Mapping[str, tuple[str, ...]] = {
-    "begin": ("start",),
-    "timeout": ("timeout", "other"),
-    "heartbeat": ("heartbeat", "other"),
-    "propose": ("propose", "other"),
-    "deliver": ("receive", "other"),
+    "begin": ("start", "other"),
+    "timeout": UNASKED,
+    "heartbeat": UNASKED,
+    "propose": ("propose", *UNASKED),
+    "deliver": ("receive", *UNASKED),
     "crash": (),
-    "restart": ("start", "other"),
+    "restart": ("start", *UNASKED),
 }
-"""Which events may be in the steps of an answer. What a server does unasked after it was asked for something is
-"other", or a timeout that a message asks for."""
+"""Which events may be in the steps of an answer."""
 
 
 class Run:
@@ -111,6 +113,8 @@ class Run:
             return False
         if event.do in self.unsupported:
             return False
+        if event.crash_after is not None and "crash" in self.unsupported:
+            event = replace(event, crash_after=None)
         self.taken.append(event)
         before = len(self.trace)
         self.story[event.number] = in_words(event, sent)
