@@ -182,11 +182,10 @@ class Run:
     def _require_ids(self, steps: tuple[Step, ...]) -> None:
         """Raise AdapterError unless each message that is sent can be told from all others."""
         for message in (message for step in steps for message in step.sends):
-            if message.id is None or message.id in self._ids:
-                what = (
-                    "each message that is sent needs an id" if message.id is None else f"id {message.id!r} comes again"
-                )
-                raise AdapterError(f"{self._peer.name} gave no valid answer: {what}")
+            if message.id is None:
+                raise AdapterError(f"{self._peer.name} gave no valid answer: each message that is sent needs an id")
+            if message.id in self._ids:
+                raise AdapterError(f"{self._peer.name} gave no valid answer: the id {message.id!r} comes again")
             self._ids.add(message.id)
 
     def _count(self, step: Step) -> None:
