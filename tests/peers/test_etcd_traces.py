@@ -116,7 +116,6 @@ def test_what_the_library_does_is_accepted(etcd_raft: Path, tmp_path: Path, feat
     assert judgement.checked == len(events(trace))
 
 
-@pytest.mark.xfail(reason="the judge takes several changes of learners at once for no joint configuration")
 def test_a_joint_change_of_learners_only_is_accepted(etcd_raft: Path, tmp_path: Path) -> None:
     features = f"{HARD},membership,joint,learners,snapshots"
     trace = recording(etcd_raft, 1213, features, "-steps", "500", "-servers", "4")

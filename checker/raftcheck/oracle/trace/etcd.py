@@ -74,12 +74,13 @@ class Sent(msgspec.Struct):
 
 
 def leads_to(entry: Entry, one: Members, other: Members) -> bool:
-    """Tell whether a change may give the other configuration: at once, or by joint consensus."""
+    """Tell whether a change may give the other configuration: at once, or by joint consensus, as several always do."""
     change: EtcdChange = entry.change
     if not change.changes:
         return bool(one.outgoing) and other == Members(one.voters)
     voters = change.voters_after(one.voters)
-    return not one.outgoing and other in (Members(voters), Members(voters, one.voters))
+    is_simple = len(change.changes) == 1 and other == Members(voters)
+    return not one.outgoing and (is_simple or other == Members(voters, one.voters))
 
 
 class EtcdLines:
