@@ -70,3 +70,8 @@ def raft_rs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = cargo(("build",), target)
     assert built.returncode == 0, built.stderr
     return target / "debug" / "raft-rs-peer"
+
+
+@pytest.fixture(scope="session")
+def hashicorp_raft(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built("hashicorp_raft", tmp_path_factory.mktemp("peers"))

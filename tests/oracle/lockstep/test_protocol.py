@@ -142,6 +142,14 @@ def without_ids(request: Mapping[str, Any], ask: Ask) -> Any:
     return answer
 
 
+def same_ids(request: Mapping[str, Any], ask: Ask) -> Any:
+    answer = ask(request)
+    for step in answer["steps"]:
+        for message in step.get("sends", ()):
+            message["id"] = "x"
+    return answer
+
+
 def other_message(request: Mapping[str, Any], ask: Ask) -> Any:
     answer = ask(request)
     for step in answer["steps"]:
@@ -175,6 +183,7 @@ BAD_ANSWERS = {
     "proposes unasked": (first_step("timeout", event="propose"), 'there is a step "propose"'),
     "no restart": (answering("restart", {"steps": []}), 'a restart needs a step "start"'),
     "no ids": (without_ids, "each message that is sent needs an id"),
+    "the same ids": (same_ids, "the id 'x' comes again"),
     "another message": (other_message, "another message is received than was delivered"),
     "wrong sender": (first_step("timeout", sends=[{**OTHER, "id": 1, "from": "9"}]), "sends a message from 9"),
 }

@@ -67,6 +67,7 @@ class Run:
         self.logs: dict[str, list[int]] = {server: [] for server in servers}
         self.broken: Rejection | None = None
         self._committed = 0
+        self._ids: set[str | int] = set()
         begin = {"do": "begin", "servers": list(servers), "seed": seed}
         answer = answer_to(peer, begin)
         if answer.header is None or answer.steps is None:
@@ -179,9 +180,13 @@ class Run:
         self.mail.send(event.number, tuple(message for step in steps for message in step.sends))
 
     def _require_ids(self, steps: tuple[Step, ...]) -> None:
-        for step in steps:
-            if any(message.id is None for message in step.sends):
+        """Raise AdapterError unless each message that is sent can be told from all others."""
+        for message in (message for step in steps for message in step.sends):
+            if message.id is None:
                 raise AdapterError(f"{self._peer.name} gave no valid answer: each message that is sent needs an id")
+            if message.id in self._ids:
+                raise AdapterError(f"{self._peer.name} gave no valid answer: the id {message.id!r} comes again")
+            self._ids.add(message.id)
 
     def _count(self, step: Step) -> None:
         state, known = step.state, self.states.get(step.server)

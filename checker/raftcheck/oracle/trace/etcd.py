@@ -462,6 +462,7 @@ class EtcdLines:
         contained: dict[Append | None, None] = {}
 
         def after(alternative: Alternative) -> Alternative:
+            require_own_match(event, alternative.server)
             walk = Walk(self._actions, node.name, alternative.server)
             if message.type == "MsgVoteResp":  # it is sent before the vote is noted
                 require(walk, event, alternative)
@@ -502,6 +503,15 @@ class EtcdLines:
             elif earlier is not None:
                 sent.numbers = [*earlier.numbers, node.number + 1]
         self._network.send((message.source, message.to), message, sent)
+
+
+def require_own_match(event: Event, server: Server) -> None:
+    """Raise Refused if a leader tells another match index of its own than it has."""
+    known, told = dict(server.match_index).get(event.nid, 0), event.prop.match
+    if told is not None and told != known:
+        raise Refused("HandleAcknowledgement", f"its own match index is {known}, and {told} is claimed")
+    if told is not None and event.prop.next is not None and event.prop.next <= told:
+        raise Refused("HandleAcknowledgement", f"its next index is {event.prop.next}, with match index {told}")
 
 
 HANDLERS: dict[str, Callable[[EtcdLines, Event, Node], list[Alternative]]] = {
