@@ -1,6 +1,7 @@
-"""Driving an adapter by hand: a schedule is told step by step, every answer is read strictly and judged."""
+"""Driving an adapter by hand: it is told what happens step by step, and every answer is read strictly and judged."""
 
 import json
+import os
 import random
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ import msgspec
 
 from raftcheck.oracle.judgement import Rejection
 from raftcheck.oracle.trace.judge import StepJudge
-from raftcheck.oracle.trace.messages import AppendEntries, Message, TracedEntry
+from raftcheck.oracle.trace.messages import Message, TracedEntry
 from raftcheck.oracle.trace.steps import Header, State, Step
 
 
@@ -74,29 +75,22 @@ class Driven:
             self.exchange(server, voter)
         assert self.states[server].role == "leader"
 
-    def replicate(self, leader: str, *followers: str) -> None:
-        """Let a leader send what followers lack, until they have it and know that it is committed."""
-        for _ in range(4):
-            self.ask("heartbeat", leader)
-            for follower in followers:
-                self.exchange(leader, follower)
-
     def wander(self, requests: int, seed: int) -> None:
-        """Let so much happen, drawn by dice; messages keep their order, some are lost."""
+        """Let so much happen, drawn by dice: messages keep their order, some are lost, now and then a leader is."""
         dice = random.Random(seed)
         servers = list(self.states)
         for number in range(requests):
             leaders = [server for server in servers if self.states[server].role == "leader"]
-            if self.waiting and dice.random() < 0.7:
+            if self.waiting and dice.random() < 0.8:
                 message = dice.choice(self.waiting)
-                link = self.take(message.sender, message.to)
-                self.waiting += link[1:]
+                first, *others = self.take(message.sender, message.to)
+                self.waiting += others
                 if dice.random() < 0.95:
-                    self.deliver(link[0])
-            elif leaders and dice.random() < 0.7:
+                    self.deliver(first)
+            elif leaders and dice.random() < 0.9:
                 self.ask("propose", dice.choice(leaders), value=f"w{number}")
                 self.ask("heartbeat", dice.choice(leaders))
-            else:
+            elif not self.waiting or dice.random() < 0.1:
                 self.ask("timeout", dice.choice(servers))
 
     def _say(self, **request: Any) -> str:
@@ -121,14 +115,9 @@ class Driven:
 def driven(command: Sequence[str], servers: Sequence[str] = ("1", "2", "3"), **environment: str) -> Iterator[Driven]:
     """Start an adapter and a cluster; end it afterwards."""
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment or None
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
     ) as process:
-        yield Driven(process, servers)
+        yield Driven(process, list(servers))
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(10) == 0
-
-
-def has_entries(message: Message) -> bool:
-    """Tell whether a message brings entries."""
-    return isinstance(message, AppendEntries) and bool(message.entries)
