@@ -581,9 +581,9 @@ class EtcdLines:
 
 
 def require_own_match(event: Event, server: Server) -> None:
-    """Raise Refused if a leader tells another match index of its own than it has."""
+    """Raise Refused if a leader tells a higher match index of its own than it can know: with less it can do less."""
     known, told = dict(server.match_index).get(event.nid, 0), event.prop.match
-    if told is not None and told != known:
+    if told is not None and told > known:
         raise Refused("HandleAcknowledgement", f"its own match index is {known}, and {told} is claimed")
     if told is not None and event.prop.next is not None and event.prop.next <= told:
         raise Refused("HandleAcknowledgement", f"its next index is {event.prop.next}, with match index {told}")

@@ -28,7 +28,12 @@ class Members(NamedTuple):
         ) and bool(self.voters)
 
     def may_lead_to(self, other: "Members") -> bool:
-        """Tell whether a change is a legal one: a voter more or less, into joint consensus, or out of it."""
+        """Tell whether a change is a legal one: a voter more or less, into joint consensus, or out of it.
+
+        Who knows of no members yet, because it joins, takes those that its log gives.
+        """
+        if self == Members():
+            return bool(other.voters)
         if self.outgoing:
             return other.voters == self.voters and not other.outgoing
         if other.outgoing:
