@@ -55,7 +55,7 @@ def resolves(dotted: str) -> bool:
 
 def test_the_map_names_every_file() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rooms = ("document", "explore", "oracle", "oracle/history", "oracle/lockstep", "prove", "raft")
+    rooms = ("document", "explore", "oracle", "oracle/history", "oracle/lockstep", "oracle/vectors", "prove", "raft")
     for folder in ("spec/raftspec", "impl/raftimpl", *(f"checker/raftcheck/{room}" for room in rooms)):
         for path in (ROOT / folder).glob("*.py"):
             minor = {"__init__.py", "networks.py", "result.py", "limits.py", "build.py", "labels.py", "bounds.py"}
