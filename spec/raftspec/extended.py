@@ -59,6 +59,7 @@ from raftspec.raft import (
     e,
     i,
     j,
+    k,
     last_index,
     last_term,
     leader,
@@ -149,7 +150,20 @@ def with_assignment(action: Action, changed: Assignment) -> Action:
 
 EXTENDED_TIMEOUT = with_guards(
     TIMEOUT,
-    {"it is a voter of its configuration": is_voter[n, configuration[n]]},
+    {
+        "it is a voter of its configuration": is_voter[n, configuration[n]],
+        "the changes that it knows to be committed are in force": for_all(
+            [j],
+            implies(all_of(configuration_index[n] < j, j <= commit_index[n]), ~changes_configuration[log[n, j]]),
+        ),
+        "of the others it has one at most": for_all(
+            [j, k],
+            implies(
+                all_of(configuration_index[n] < j, j < k, k <= last_index[n], changes_configuration[log[n, k]]),
+                ~changes_configuration[log[n, j]],
+            ),
+        ),
+    },
     reached[current_term[n] + 1].becomes(TRUE),
 )
 EXTENDED_UPDATE_TERM = with_guards(UPDATE_TERM, {"some server has started an election in it": reached[t]})

@@ -16,14 +16,29 @@ from msgspec.structs import replace
 from raftcheck.oracle.judgement import Rejection, UnreadableError
 from raftcheck.oracle.lines import Lines
 from raftcheck.oracle.trace.actions import Actions, Append, Refused
-from raftcheck.oracle.trace.etcd_events import ROLES, EtcdChange, EtcdMessage, Event, Line, SingleChange
-from raftcheck.oracle.trace.etcd_messages import NOTHING, SPEAKERS, UNASKED
+from raftcheck.oracle.trace.etcd_events import (
+    APPLY_CHANGE,
+    BECOME_FOLLOWER,
+    FOLLOWER,
+    INIT_STATE,
+    NOBODY,
+    PRE_CANDIDATE,
+    ROLES,
+    EtcdChange,
+    EtcdMessage,
+    Event,
+    Line,
+    SingleChange,
+)
+from raftcheck.oracle.trace.etcd_messages import SPEAKERS, UNASKED, meaningless
 from raftcheck.oracle.trace.etcd_node import (
     Alternative,
     Node,
     Received,
     configuration_fits,
+    differences,
     each,
+    fits,
     fitting,
     require,
     stages,
@@ -42,6 +57,13 @@ NEEDS_DISK = ("MsgAppResp", "MsgVoteResp")
 
 MOST_ORDERS = 32
 
+PHASES = {
+    "new": (APPLY_CHANGE, BECOME_FOLLOWER),
+    "bootstrap": (APPLY_CHANGE,),
+    "restarting": (APPLY_CHANGE, BECOME_FOLLOWER),
+}
+"""What may come next of a server that begins. After that it is "fresh" until it does something, and then "running"."""
+
 
 class Sent(msgspec.Struct):
     """What a message that was sent contains; by which versions of its sender it was sent, if it needs its disk."""
@@ -52,12 +74,13 @@ class Sent(msgspec.Struct):
 
 
 def leads_to(entry: Entry, one: Members, other: Members) -> bool:
-    """Tell whether a change may give the other configuration: at once, or by joint consensus."""
+    """Tell whether a change may give the other configuration: at once, or by joint consensus, as several always do."""
     change: EtcdChange = entry.change
     if not change.changes:
         return bool(one.outgoing) and other == Members(one.voters)
     voters = change.voters_after(one.voters)
-    return not one.outgoing and other in (Members(voters), Members(voters, one.voters))
+    is_simple = len(change.changes) == 1 and other == Members(voters)
+    return not one.outgoing and (is_simple or other == Members(voters, one.voters))
 
 
 class EtcdLines:
@@ -75,6 +98,7 @@ class EtcdLines:
         self._actions, self._promises = Actions(leads_to), Promises()
         self._nodes: dict[str, Node] = {}
         self._bootstrap: list[str] = []
+        self._has_first_election = False
         self._in_force: dict[int, Members] = {}
         self._decoder = msgspec.json.Decoder(Line)
         self._kinds: Counter[str] = Counter()
@@ -123,16 +147,27 @@ class EtcdLines:
             raise lines.fault(f"unknown event {event.name!r}")
         if event.role not in ROLES:
             raise lines.fault(f"unknown role {event.role!r}")
-        if (event.msg is None) == event.name.startswith(("Send", "Receive")):
-            raise lines.fault(f"{event.name} {'without a' if event.msg is None else 'with a'} message")
+        kinds = KINDS.get(event.name.removeprefix("Send").removeprefix("Receive"), (None,))
+        kind = event.msg.type if event.msg else None
+        if kind not in kinds:
+            raise lines.fault(f"{event.name} with {kind or 'no message'}")
+        if event.name == "ChangeConf" and not event.prop.cc.changes:
+            raise lines.fault("ChangeConf without a change")
         return event
 
     def _judge(self, event: Event, node: Node | None) -> None:
-        if event.name == "InitState":
+        if event.name == INIT_STATE:
             self._init(event, node)
             return
+        if node is None and not self._nodes:
+            raise UndecidedError(f"server {event.nid} has no {INIT_STATE}: the trace does not begin at its beginning")
         if node is None:
-            raise UndecidedError(f"server {event.nid} has no InitState: the trace does not begin at its beginning")
+            raise Refused("Restart", f"a server begins with {INIT_STATE}, and others have")
+        if event.name not in PHASES.get(node.phase, HANDLERS):
+            raise Refused("Restart", f"it has only begun, and {' or '.join(PHASES[node.phase])} has to come first")
+        self._note_role(event, node)
+        if node.phase == "fresh" and event.name != BECOME_FOLLOWER:
+            node.phase = "running"
         alternatives = HANDLERS[event.name](self, event, node)
         if len(alternatives) == 1:
             self._promises.check(node.name, node.watched, alternatives[0].server)
@@ -140,11 +175,28 @@ class EtcdLines:
         self._note_in_force(alternatives)
         node.become(alternatives)
 
+    def _note_role(self, event: Event, node: Node) -> None:
+        """Only that a voter asks around is not recorded; that it gives up is. To the specification it is a follower."""
+        asks = event.role == PRE_CANDIDATE
+        if (
+            asks
+            and not node.asks_around
+            and not any(a.server.configuration.is_voter(node.name) for a in node.alternatives)
+        ):
+            raise Refused("RequestPreVote", "it asks around before an election, and is no voter")
+        if node.asks_around and event.role == FOLLOWER and event.name != BECOME_FOLLOWER:
+            raise Refused("StepAside", f"it was asking around, and follows without {BECOME_FOLLOWER}")
+        node.asks_around = asks
+
     # Beginning, and beginning again
 
     def _init(self, event: Event, node: Node | None) -> None:
         """A server starts; of what was on its disk only the last index shows."""
         self._actions.meet(event.nid)
+        if (event.state.term, event.state.vote, event.role, event.conf) != (0, NOBODY, FOLLOWER, ((), ())):
+            raise Refused("Restart", "it shows a state before it has read any from its disk")
+        if event.state.commit > event.log:
+            raise Refused("Restart", f"entry {event.state.commit} is committed, but the log ends at {event.log}")
         if node is None:
             if event.log or event.state.commit:
                 raise UndecidedError(
@@ -163,8 +215,10 @@ class EtcdLines:
         node.alternatives = [
             Alternative(server, None, (*sorted(lost), (number, node.number))) for number, server in on_disk
         ]
-        node.phase, node.restarts, node.watched = "restarting", node.restarts + 1, Server()
-        node.proposed, node.changes = 0, ()
+        has_run = any(server != Server() for _, server in on_disk)
+        node.phase, node.restarts = "restarting" if has_run else "new", node.restarts + 1
+        node.watched, node.asks_around, node.restored = Server(), False, None
+        node.proposed, node.changes, node.booted = 0, (), ()
 
     def _restarted(self, event: Event, node: Node) -> list[Alternative]:
         """Term, vote and commit index are read from the disk."""
@@ -174,7 +228,7 @@ class EtcdLines:
             walk = Walk(self._actions, node.name, alternative.server)
             walk.take("Restart", commit=event.state.commit, i=index, g=members)
             now = require(walk, event, alternative)
-            if not configuration_fits(walk.now, event):
+            if node.restored != members.voters:
                 raise Refused("Restart", f"it comes back with {event.conf}, which was never in force there")
             had = tuple(had for had in now.server.had if had[0] <= index)  # the later ones come again
             return now._replace(server=replace(now.server, had=had))
@@ -188,16 +242,24 @@ class EtcdLines:
         """A server follows: it starts, is set up with its first members, sees a newer term, or steps aside."""
         if node.phase == "restarting":
             return self._restarted(event, node)
-        server = node.alternatives[0].server
-        if node.phase == "new" and node.alternatives[0].pending is None and event.state.term == 1 and not event.log:
+        if node.phase == "new":
+            node.phase = "fresh"
+            return require_shown(node.alternatives, event)
+        if node.phase == "fresh" and self._may_bootstrap(event, node):
             node.phase = "bootstrap"
             self._actions.reached.add(1)
-            return [Alternative(replace(server, current_term=1))]
-        node.phase = "running" if event.state.term else "new"
+            booted = [one._replace(server=replace(one.server, current_term=1)) for one in node.alternatives]
+            return require_shown(booted, event)
+        node.phase = "running"
         try:
             return fitting(self._actions, node, event)
         except Refused:
             return each(node.alternatives, lambda alternative: self._follow_unasked(event, node, alternative))
+
+    def _may_bootstrap(self, event: Event, node: Node) -> bool:
+        """Tell whether a server seems to be set up with first members: in term 1, in which there is no election."""
+        server = node.alternatives[0].server
+        return event.state.term == 1 and not self._has_first_election and server.configuration == Members()
 
     def _follow_unasked(self, event: Event, node: Node, alternative: Alternative) -> Alternative:
         """Follow for no reason that the trace tells: a message of a kind that is not recorded, or no quorum."""
@@ -212,6 +274,7 @@ class EtcdLines:
 
     def _become_candidate(self, event: Event, node: Node) -> list[Alternative]:
         """An election begins. Its own vote a server counts only when it has come to it."""
+        self._has_first_election |= event.state.term == 1
         return self._each(event, node, lambda walk, _: walk.time_out(), forget_votes=True)
 
     def _become_leader(self, event: Event, node: Node) -> list[Alternative]:
@@ -320,9 +383,11 @@ class EtcdLines:
         """A configuration comes into force: the event shows the state before, and the voters after."""
         new = frozenset(event.prop.cc.newconf)
         if node.phase == "restarting":
+            node.restored = new
             return node.alternatives
         if node.phase == "new":
-            return [self._first_members(node, alternative, new) for alternative in node.alternatives]
+            shown = require_shown(node.alternatives, event)
+            return [self._first_members(node, alternative, new) for alternative in shown]
         if node.phase == "bootstrap":
             return [self._boot(event, node)]
         snapshots = [a.pending for a in node.alternatives if a.pending and a.pending.message.type == "MsgSnap"]
@@ -341,17 +406,24 @@ class EtcdLines:
     def _first_members(self, node: Node, alternative: Alternative, new: frozenset[str]) -> Alternative:
         """Set up a server that has never run with the members that it is given: the same for all."""
         members = Members(new)
-        if new and self._in_force.setdefault(0, members) != members:
-            raise Refused("Bootstrap", f"its first members are {members}, and others began with {self._in_force[0]}")
+        if new:
+            self._require_first(members)
         server = replace(alternative.server, configuration=members, had=((0, members),))
         return alternative._replace(server=server)
 
+    def _require_first(self, members: Members) -> None:
+        """Raise Refused if others began with other members."""
+        if self._in_force.setdefault(0, members) != members:
+            raise Refused("Bootstrap", f"its first members are {members}, and others began with {self._in_force[0]}")
+
     def _boot(self, event: Event, node: Node) -> Alternative:
         """Set up a server with a log of its first members: one entry for each, in term 1, which are committed."""
-        added = frozenset(event.prop.cc.newconf) - set(node.booted)
+        new, old = frozenset(event.prop.cc.newconf), frozenset(node.booted)
+        added = new - old
         count, position = event.log, len(node.booted)
-        if len(added) != 1 or event.state.commit != count or position >= count or event.state.term != 1:
-            raise Refused("Bootstrap", f"after {list(node.booted)} comes {sorted(added)}, in a log of {count} entries")
+        shown = (event.state.term, event.state.vote, event.state.commit, event.role, *map(set, event.conf))
+        if shown != (1, NOBODY, count, FOLLOWER, old, set()) or len(added) != 1 or not old < new or position >= count:
+            raise Refused("Bootstrap", f"after {list(node.booted)} come {sorted(new)}, in a log of {count} entries")
         (server_added,) = added
         if position == len(self._bootstrap):
             self._bootstrap.append(server_added)
@@ -365,10 +437,12 @@ class EtcdLines:
             node.phase = "running"
             if len(self._bootstrap) != count:
                 raise Refused("Bootstrap", f"there are {count} first members, and others have {self._bootstrap}")
+            self._require_first(members)
             self._in_force[count] = members
-        server = node.alternatives[0].server
-        had = ((0, Members()), (0, members))
-        return Alternative(replace(server, log=log, commit_index=count, configuration=members, had=had))
+        alternative, had = node.alternatives[0], ((0, Members()), (0, members))
+        return alternative._replace(
+            server=replace(alternative.server, log=log, commit_index=count, configuration=members, had=had)
+        )
 
     def _in_force_after(self, node: Node, alternative: Alternative, members: Members) -> Alternative:
         """Apply the next change."""
@@ -424,8 +498,8 @@ class EtcdLines:
         if not remembering:
             raise Refused("Restart", f"{message.source} has crashed and lost what it says here")
         sender.alternatives = remembering
-        if sender.restarts == sent.restarts:
-            sender.rely_on(sent.numbers[0])
+        survived = (n for n in sent.numbers if any(not alternative.has_lost(n) for alternative in remembering))
+        sender.rely_on(min(survived))
 
     def _with_message(
         self, node: Node, alternative: Alternative, message: EtcdMessage, append: Append | None
@@ -443,10 +517,13 @@ class EtcdLines:
         assert message is not None
         if message.source != node.name:
             raise Refused("Network", f"it is from {message.source}")
-        for name, zero in NOTHING[message.type].items():
-            if getattr(message, name) != zero:
-                raise Refused(SPEAKERS[message.type][0], f"{name} is {getattr(message, name)} in a {message.type}")
+        if message.to == node.name and message.type not in NEEDS_DISK:
+            raise Refused("Network", "it is for its sender")
+        for name in meaningless(message, event.state.commit):
+            raise Refused(SPEAKERS[message.type][0], f"{name} is {getattr(message, name)} in a {message.type}")
         is_own = message.to == node.name and message.type == "MsgAppResp"
+        if is_own and message.reject:
+            raise Refused("AcknowledgeOwn", "it refuses its own entries")
         if is_own:
             found, contained = self._append(event, node), None
         else:
@@ -462,6 +539,7 @@ class EtcdLines:
         contained: dict[Append | None, None] = {}
 
         def after(alternative: Alternative) -> Alternative:
+            require_own_match(event, alternative.server)
             walk = Walk(self._actions, node.name, alternative.server)
             if message.type == "MsgVoteResp":  # it is sent before the vote is noted
                 require(walk, event, alternative)
@@ -469,8 +547,6 @@ class EtcdLines:
             now = alternative._replace(server=walk.now, pending=pending)
             if message.type != "MsgVoteResp":
                 require(walk, event, now)
-            if not configuration_fits(now.server, event):
-                raise Refused("ApplyConfiguration", f"the configuration is {now.server.configuration}")
             contained[append] = None
             return now
 
@@ -503,6 +579,31 @@ class EtcdLines:
                 sent.numbers = [*earlier.numbers, node.number + 1]
         self._network.send((message.source, message.to), message, sent)
 
+
+def require_own_match(event: Event, server: Server) -> None:
+    """Raise Refused if a leader tells another match index of its own than it has."""
+    known, told = dict(server.match_index).get(event.nid, 0), event.prop.match
+    if told is not None and told != known:
+        raise Refused("HandleAcknowledgement", f"its own match index is {known}, and {told} is claimed")
+    if told is not None and event.prop.next is not None and event.prop.next <= told:
+        raise Refused("HandleAcknowledgement", f"its next index is {event.prop.next}, with match index {told}")
+
+
+def require_shown(alternatives: list[Alternative], event: Event) -> list[Alternative]:
+    """Return the alternatives that an event shows. Raises Refused if there are none."""
+    found = [one for one in alternatives if fits(one.server, event) and configuration_fits(one.server, event)]
+    if not found:
+        raise Refused("Bootstrap", differences(alternatives[0].server, event)[0])
+    return found
+
+
+KINDS: dict[str, tuple[str | None, ...]] = {
+    "AppendEntriesRequest": ("MsgApp", "MsgHeartbeat", "MsgSnap"),
+    "AppendEntriesResponse": ("MsgAppResp", "MsgHeartbeatResp"),
+    "RequestVoteRequest": ("MsgVote",),
+    "RequestVoteResponse": ("MsgVoteResp",),
+}
+"""Which messages are sent and received in events of which names."""
 
 HANDLERS: dict[str, Callable[[EtcdLines, Event, Node], list[Alternative]]] = {
     "InitState": EtcdLines._settle,

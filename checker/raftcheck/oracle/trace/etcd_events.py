@@ -1,16 +1,19 @@
 """The events that etcd's raft records (state_trace.go in go.etcd.io/raft/v3, built with the tag with_tla)."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 NOBODY = "0"
 """How a vote for nobody is written."""
 
-PRE_CANDIDATE = "StatePreCandidate"
+FOLLOWER, PRE_CANDIDATE = "StateFollower", "StatePreCandidate"
+INIT_STATE, BECOME_FOLLOWER, APPLY_CHANGE = "InitState", "BecomeFollower", "ApplyConfChange"
+
+Number = Annotated[int, msgspec.Meta(ge=0)]
 
 ROLES = {
-    "StateFollower": "follower",
+    FOLLOWER: "follower",
     PRE_CANDIDATE: "follower",  # in the specification a pre-candidate is a follower that asks around
     "StateCandidate": "candidate",
     "StateLeader": "leader",
@@ -20,25 +23,25 @@ ROLES = {
 class HardState(msgspec.Struct, frozen=True):
     """Term, vote, commit index."""
 
-    term: int
+    term: Number
     vote: str
-    commit: int
+    commit: Number
 
 
 class EtcdMessage(msgspec.Struct, frozen=True, rename={"source": "from", "log_term": "logTerm", "hint": "rejectHint"}):
     """A message. `entries` counts them; of MsgSnap it is the snapshot's index."""
 
     type: str
-    term: int
+    term: Number
     source: str
     to: str
-    entries: int
-    log_term: int
-    index: int
-    commit: int
+    entries: Number
+    log_term: Number
+    index: Number
+    commit: Number
     vote: str
     reject: bool
-    hint: int
+    hint: Number
 
     def __str__(self) -> str:
         fields = ("term", "index", "log_term", "entries", "commit", "reject", "hint")
@@ -50,7 +53,7 @@ class SingleChange(msgspec.Struct, frozen=True):
     """One server that is added, removed, or made a learner."""
 
     nid: str
-    action: str
+    action: Literal["AddNewServer", "RemoveServer", "AddLearner"]
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -64,8 +67,8 @@ class Properties(msgspec.Struct, frozen=True):
     """What an event has beside; of a leader that sends entries, `match` is how far it knows itself to have them."""
 
     cc: Changes = Changes()
-    match: int | None = None
-    next: int | None = None
+    match: Number | None = None
+    next: Number | None = None
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -75,7 +78,7 @@ class Event(msgspec.Struct, frozen=True):
     nid: str
     state: HardState
     role: str
-    log: int
+    log: Number
     conf: tuple[tuple[str, ...], tuple[str, ...]]
     msg: EtcdMessage | None = None
     prop: Properties = Properties()

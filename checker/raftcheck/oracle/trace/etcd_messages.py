@@ -1,6 +1,6 @@
 """What the messages of etcd's raft say: the action that each is sent by, and how it is taken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from raftcheck.oracle.trace.actions import Append, Refused
@@ -76,9 +76,8 @@ def answer_entries(walk: Walk, message: EtcdMessage, pending: Received | None) -
         walk.take("RefuseAppendEntries", append=append)
         return None, None
     if message.index == append.entries.last and not append.entries.start < message.index <= walk.now.commit_index:
-        walk.hear(append)
         walk.handle(append)
-    else:
+    elif message.index > walk.acknowledged_in(message.term):
         walk.take("AcknowledgeCommitted", append=append, i=message.index)
     return None, None
 
@@ -120,8 +119,20 @@ NOTHING: dict[str, dict[str, Any]] = {
     "MsgApp": {"vote": NOBODY, "reject": False, "hint": 0},
     "MsgHeartbeat": {"entries": 0, "log_term": 0, "index": 0, "vote": NOBODY, "reject": False, "hint": 0},
     "MsgSnap": {"log_term": 0, "index": 0, "commit": 0, "vote": NOBODY, "reject": False, "hint": 0},
-    "MsgAppResp": {"entries": 0, "vote": NOBODY},
+    "MsgAppResp": {"entries": 0, "log_term": 0, "vote": NOBODY, "hint": 0},
     "MsgHeartbeatResp": {"entries": 0, "log_term": 0, "index": 0, "commit": 0, "vote": NOBODY, "reject": False,
                          "hint": 0},
 }  # fmt: skip
 """Fields that a kind of message does not use."""
+
+HINTS = ("log_term", "hint")
+"""What a refusal of entries says besides: where to go on, which is advice."""
+
+
+def meaningless(message: EtcdMessage, commit: int) -> Iterator[str]:
+    """Yield the fields that say something where nothing is to be said. An answer may tell the sender's commit index."""
+    for name, zero in NOTHING[message.type].items():
+        if getattr(message, name) != zero and not (message.reject and name in HINTS):
+            yield name
+    if message.type == "MsgAppResp" and message.commit not in (0, commit):
+        yield "commit"

@@ -11,7 +11,15 @@ import msgspec
 from msgspec.structs import replace
 
 from raftcheck.oracle.trace.actions import Actions, Append, Fact, Refused
-from raftcheck.oracle.trace.etcd_events import NOBODY, PRE_CANDIDATE, ROLES, EtcdChange, EtcdMessage, Event
+from raftcheck.oracle.trace.etcd_events import (
+    BECOME_FOLLOWER,
+    NOBODY,
+    PRE_CANDIDATE,
+    ROLES,
+    EtcdChange,
+    EtcdMessage,
+    Event,
+)
 from raftcheck.oracle.trace.log import Log
 from raftcheck.oracle.trace.network import UndecidedError
 from raftcheck.oracle.trace.server import Server
@@ -47,7 +55,9 @@ class Node(msgspec.Struct):
 
     `versions` are the states that may be on its disk: from the event of a number on, any of several. The first of them
     is what it has answered for to somebody who has received that. `proposed` and `changes` are about to be appended.
-    `watched` is the latest state of which it was certain, and the promises of Raft were checked.
+    `restored` are the voters with which it comes back after a crash, once an event has told. It `asks_around` if the
+    event before has shown it as a pre-candidate. `watched` is the latest state of which it was certain, and the
+    promises of Raft were checked.
     """
 
     name: str
@@ -61,6 +71,8 @@ class Node(msgspec.Struct):
     restarts: int = 0
     booted: tuple[str, ...] = ()
     watched: Server = Server()
+    asks_around: bool = False
+    restored: frozenset[str] | None = None
 
     def become(self, alternatives: list[Alternative]) -> None:
         """Take note of what the server may be after an event."""
@@ -114,7 +126,7 @@ def fitting(actions: Actions, node: Node, event: Event, *, with_configuration: b
     """
     found: list[Alternative] = []
     for alternative in node.alternatives:
-        for stage in stages(actions, node.name, alternative):
+        for stage in stages(actions, node.name, alternative, may_follow=event.name == BECOME_FOLLOWER):
             found += [one for one in (stage, *asking_around(stage, event)) if fits(one.server, event)]
     if not found:
         raise mismatch(actions, node, event)
@@ -128,22 +140,26 @@ def fitting(actions: Actions, node: Node, event: Event, *, with_configuration: b
     return right
 
 
-def stages(actions: Actions, n: str, alternative: Alternative) -> Iterator[Alternative]:
-    """Yield what a server may have come to with the message that it has received last: nothing, part of it, or all."""
+def stages(actions: Actions, n: str, alternative: Alternative, *, may_follow: bool = False) -> Iterator[Alternative]:
+    """Yield what a server may have come to with the message that it has received last: nothing, part of it, or all.
+
+    The message may be answered later, and is handled again then, which changes nothing. Newer terms are taken, and
+    leaders followed, with an event that says so.
+    """
     yield alternative
     pending = alternative.pending
     if pending is None:
         return
     walk, message = Walk(actions, n, alternative.server), pending.message
-    if message.term > walk.now.current_term and may_update(walk, message):
+    if may_follow and message.term > walk.now.current_term and may_update(walk, message):
         yield alternative._replace(server=walk.now)
     if message.term != walk.now.current_term:
         return
-    if pending.append is not None and walk.now.candidate:
+    if may_follow and pending.append is not None and walk.now.candidate:
         walk.hear(pending.append)
         yield alternative._replace(server=walk.now)
     if attempt(walk, pending):
-        yield alternative._replace(server=walk.now, pending=None)
+        yield alternative._replace(server=walk.now)
 
 
 def asking_around(alternative: Alternative, event: Event) -> Iterator[Alternative]:
@@ -200,19 +216,16 @@ def contents(log: Log, pending: Received) -> Append:
 
 
 def without_repetitions(found: list[Alternative]) -> list[Alternative]:
-    """Return alternatives without those that another one includes: one in which a message may still be handled."""
-    kept: list[Alternative] = []
+    """Return alternatives without those that another one includes: who has acknowledged more can say more."""
+    if len(found) == 1:
+        return found
+    kept: dict[Alternative, Alternative] = {}
     for alternative in found:
-        as_pending = [
-            other
-            for other in kept
-            if other.lost == alternative.lost
-            and other.pending in (None, alternative.pending) + ((other.pending,) if alternative.pending is None else ())
-            and other.server == replace(alternative.server, acknowledged=other.server.acknowledged)
-        ]
-        if not as_pending:
-            kept.append(alternative)
-    return kept
+        key = alternative._replace(server=replace(alternative.server, acknowledged=(0, 0)))
+        other = kept.setdefault(key, alternative)
+        if alternative.server.acknowledged > other.server.acknowledged:
+            kept[key] = alternative
+    return list(kept.values())
 
 
 def fits(server: Server, event: Event) -> bool:
@@ -269,7 +282,7 @@ def differences(server: Server, event: Event) -> tuple[str, str]:
 
 def require(walk: Walk, event: Event, alternative: Alternative) -> Alternative:
     """Return the alternative as the walk has left it. Raises Refused unless that is what the event shows."""
-    if not fits(walk.now, event):
+    if not fits(walk.now, event) or not configuration_fits(walk.now, event):
         what, reason = differences(walk.now, event)
         raise Refused(walk.changer_of(what), reason)
     return alternative._replace(server=walk.now)

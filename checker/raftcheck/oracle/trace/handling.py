@@ -270,6 +270,10 @@ def say_snapshot(walk: Walk, _: Step, message: msg.InstallSnapshot) -> Append:
     if log.term_at(message.index) != message.index_term:
         reason = f"the entry at {message.index} is of term {log.term_at(message.index)}, not {message.index_term}"
         raise Refused("AppendEntries", reason)
+    known = next((change for at, change in reversed(log.changes) if at <= message.index), walk.now.had[0][1])
+    if message.configuration is not None and members_of(message.configuration) != known:
+        reason = f"at {message.index} the configuration is {known}, not {members_of(message.configuration)}"
+        raise Refused("ApplyConfiguration", reason)
     walk.send(Append(message.term, walk.n, message.index_term, log.part(message.index, message.index), message.index))
     return Append(message.term, walk.n, 0, log.part(0, message.index), message.index)
 

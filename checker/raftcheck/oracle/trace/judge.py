@@ -12,7 +12,7 @@ from raftcheck.oracle.trace.actions import Actions, Append, Refused
 from raftcheck.oracle.trace.data import Data
 from raftcheck.oracle.trace.handling import handle, say
 from raftcheck.oracle.trace.log import Entry, Log
-from raftcheck.oracle.trace.messages import Configuration, Message, MessageBase, TracedEntry
+from raftcheck.oracle.trace.messages import Configuration, InstallSnapshot, Message, MessageBase, TracedEntry
 from raftcheck.oracle.trace.network import NETWORKS, NetworkName
 from raftcheck.oracle.trace.promises import Promises
 from raftcheck.oracle.trace.server import Members, Server, members_of
@@ -27,7 +27,7 @@ class StepJudge:
     """Judges the steps of a cluster, one after the other."""
 
     def __init__(self, header: Header, network: NetworkName | None = None) -> None:
-        members = Members(frozenset(header.servers))
+        members = Members(frozenset(header.servers), learners=frozenset(header.learners))
         self.network_name: NetworkName = network or header.network
         self.checked = 0
         self._network = NETWORKS[self.network_name]()
@@ -73,6 +73,8 @@ class StepJudge:
         content = self._receive(step)
         known = before or self._first_of(step.server)
         log = self._log_after(known.log, step.log)
+        if isinstance(step.message, InstallSnapshot) and content is not None and step.log is None:
+            log = with_snapshot(log, content, step.state.commit)
         if before is None or step.event == "start":
             walk = self._start(step, before)
         else:
@@ -160,6 +162,12 @@ class MalformedStepError(ModelError):
 def started(members: Members) -> Server:
     """Return a server that has never run."""
     return Server(configuration=members, had=((0, members),))
+
+
+def with_snapshot(log: Log, snapshot: Append, commit: int) -> Log:
+    """Return a log with a snapshot installed, if a commit index tells that it is: its entries need not be listed."""
+    index = snapshot.entries.last
+    return snapshot.entries if commit >= index >= log.first_difference(snapshot.entries) else log
 
 
 def entry_of(traced: TracedEntry) -> Entry:
