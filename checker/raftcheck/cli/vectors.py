@@ -13,7 +13,6 @@ from raftcheck.oracle.vectors.document import lines
 from raftcheck.oracle.vectors.transitions import transitions
 from raftcheck.raft.bounds import Bounds
 from raftcheck.version import __version__
-from raftimpl.cluster import cluster_of
 
 
 def vectors(
@@ -58,7 +57,7 @@ def vectors(
     )
     with progress_on_stderr("vectors") as progress:
         taken = transitions(bounds, progress)
-    covering = choose(cluster_of(servers, None, batch), taken)
+    covering = choose(bounds, taken)
     source = f"raftproof {__version__} vectors: {bounds.in_words()}"
     text = json_lines(lines(covering, bounds, len(taken), source))
     if output:

@@ -61,7 +61,7 @@ def taken() -> list[Transition]:
 
 @pytest.fixture(scope="module")
 def covering(taken: list[Transition]) -> Covering:
-    return choose(CLUSTER, taken)
+    return choose(BOUNDS, taken)
 
 
 @pytest.fixture(scope="module")

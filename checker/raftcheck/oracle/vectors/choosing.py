@@ -12,8 +12,9 @@ from typing import NamedTuple, TypeVar
 
 from raftcheck.oracle.vectors.coverage import Branch, branches_of
 from raftcheck.oracle.vectors.transitions import Transition, executed
+from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.mutants import MUTANTS
-from raftimpl.cluster import Cluster
+from raftimpl.cluster import Cluster, cluster_of
 
 Item = TypeVar("Item")
 
@@ -69,11 +70,12 @@ class Covering(NamedTuple):
         return sorted(goal.mutant for goal in self.reached if isinstance(goal, Bug))
 
 
-def choose(cluster: Cluster, transitions: Iterable[Transition]) -> Covering:
-    """Execute transitions once more, watched, and choose few of them that reach all goals.
+def choose(bounds: Bounds, transitions: Iterable[Transition]) -> Covering:
+    """Execute the transitions within bounds once more, watched, and choose few of them that reach all goals.
 
     Of transitions that reach the same the shortest is kept. The choice is small; no smaller set is ruled out.
     """
+    cluster = cluster_of(bounds.servers, None, bounds.batch)
     kept: dict[frozenset[Goal], Transition] = {}
     for transition in transitions:
         goals = goals_of(cluster, transition)
