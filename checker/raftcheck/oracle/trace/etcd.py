@@ -23,24 +23,21 @@ from raftcheck.oracle.trace.etcd_events import (
     INIT_STATE,
     NOBODY,
     PRE_CANDIDATE,
-    ROLES,
     EtcdChange,
     EtcdMessage,
     Event,
-    Line,
     SingleChange,
+    read_event,
 )
-from raftcheck.oracle.trace.etcd_messages import SPEAKERS, UNASKED, meaningless
+from raftcheck.oracle.trace.etcd_messages import SPEAKERS, UNASKED, meaningless, require_own_match
 from raftcheck.oracle.trace.etcd_node import (
     Alternative,
     Node,
     Received,
-    configuration_fits,
-    differences,
     each,
-    fits,
     fitting,
     require,
+    require_shown,
     stages,
 )
 from raftcheck.oracle.trace.log import Entry, Log
@@ -100,7 +97,6 @@ class EtcdLines:
         self._bootstrap: list[str] = []
         self._has_first_election = False
         self._in_force: dict[int, Members] = {}
-        self._decoder = msgspec.json.Decoder(Line)
         self._kinds: Counter[str] = Counter()
         self.checked = 0
 
@@ -116,7 +112,7 @@ class EtcdLines:
 
     def line(self, lines: Lines, text: str) -> Rejection | None:
         """Judge an event."""
-        event = self._decoded(lines, text)
+        event = read_event(lines, text, HANDLERS)
         node = self._nodes.get(event.nid)
         before = node.alternatives[0].server.described() if node else {}
         try:
@@ -133,27 +129,6 @@ class EtcdLines:
         """What there was to judge."""
         kinds = ", ".join(f"{name} {count:,}" for name, count in sorted(self._kinds.items()))
         return {"servers": len(self._nodes), "events": kinds}
-
-    def _decoded(self, lines: Lines, text: str) -> Event:
-        """Return an event. Raises UnreadableError for a line that is none."""
-        try:
-            line = self._decoder.decode(text)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise lines.fault(f"no event of etcd's raft: {error}") from error
-        event = line.event
-        if line.tag != "trace":
-            raise lines.fault(f"the tag is {line.tag!r}, not 'trace': leave out other lines of the log")
-        if event.name not in HANDLERS:
-            raise lines.fault(f"unknown event {event.name!r}")
-        if event.role not in ROLES:
-            raise lines.fault(f"unknown role {event.role!r}")
-        kinds = KINDS.get(event.name.removeprefix("Send").removeprefix("Receive"), (None,))
-        kind = event.msg.type if event.msg else None
-        if kind not in kinds:
-            raise lines.fault(f"{event.name} with {kind or 'no message'}")
-        if event.name == "ChangeConf" and not event.prop.cc.changes:
-            raise lines.fault("ChangeConf without a change")
-        return event
 
     def _judge(self, event: Event, node: Node | None) -> None:
         if event.name == INIT_STATE:
@@ -579,31 +554,6 @@ class EtcdLines:
                 sent.numbers = [*earlier.numbers, node.number + 1]
         self._network.send((message.source, message.to), message, sent)
 
-
-def require_own_match(event: Event, server: Server) -> None:
-    """Raise Refused if a leader tells a higher match index of its own than it can know: with less it can do less."""
-    known, told = dict(server.match_index).get(event.nid, 0), event.prop.match
-    if told is not None and told > known:
-        raise Refused("HandleAcknowledgement", f"its own match index is {known}, and {told} is claimed")
-    if told is not None and event.prop.next is not None and event.prop.next <= told:
-        raise Refused("HandleAcknowledgement", f"its next index is {event.prop.next}, with match index {told}")
-
-
-def require_shown(alternatives: list[Alternative], event: Event) -> list[Alternative]:
-    """Return the alternatives that an event shows. Raises Refused if there are none."""
-    found = [one for one in alternatives if fits(one.server, event) and configuration_fits(one.server, event)]
-    if not found:
-        raise Refused("Bootstrap", differences(alternatives[0].server, event)[0])
-    return found
-
-
-KINDS: dict[str, tuple[str | None, ...]] = {
-    "AppendEntriesRequest": ("MsgApp", "MsgHeartbeat", "MsgSnap"),
-    "AppendEntriesResponse": ("MsgAppResp", "MsgHeartbeatResp"),
-    "RequestVoteRequest": ("MsgVote",),
-    "RequestVoteResponse": ("MsgVoteResp",),
-}
-"""Which messages are sent and received in events of which names."""
 
 HANDLERS: dict[str, Callable[[EtcdLines, Event, Node], list[Alternative]]] = {
     "InitState": EtcdLines._settle,

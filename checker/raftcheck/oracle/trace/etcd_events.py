@@ -1,8 +1,11 @@
 """The events that etcd's raft records (state_trace.go in go.etcd.io/raft/v3, built with the tag with_tla)."""
 
+from collections.abc import Container
 from typing import Annotated, Any, Literal
 
 import msgspec
+
+from raftcheck.oracle.lines import Lines
 
 NOBODY = "0"
 """How a vote for nobody is written."""
@@ -117,3 +120,36 @@ class EtcdChange(msgspec.Struct, frozen=True):
         for change in self.changes:
             voters = voters | {change.nid} if change.action == "AddNewServer" else voters - {change.nid}
         return voters
+
+
+KINDS: dict[str, tuple[str | None, ...]] = {
+    "AppendEntriesRequest": ("MsgApp", "MsgHeartbeat", "MsgSnap"),
+    "AppendEntriesResponse": ("MsgAppResp", "MsgHeartbeatResp"),
+    "RequestVoteRequest": ("MsgVote",),
+    "RequestVoteResponse": ("MsgVoteResp",),
+}
+"""Which messages are sent and received in events of which names."""
+
+DECODER = msgspec.json.Decoder(Line)
+
+
+def read_event(lines: Lines, text: str, names: Container[str]) -> Event:
+    """Return an event, of those names. Raises UnreadableError for a line that is none."""
+    try:
+        line = DECODER.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise lines.fault(f"no event of etcd's raft: {error}") from error
+    event = line.event
+    if line.tag != "trace":
+        raise lines.fault(f"the tag is {line.tag!r}, not 'trace': leave out other lines of the log")
+    if event.name not in names:
+        raise lines.fault(f"unknown event {event.name!r}")
+    if event.role not in ROLES:
+        raise lines.fault(f"unknown role {event.role!r}")
+    kinds = KINDS.get(event.name.removeprefix("Send").removeprefix("Receive"), (None,))
+    kind = event.msg.type if event.msg else None
+    if kind not in kinds:
+        raise lines.fault(f"{event.name} with {kind or 'no message'}")
+    if event.name == "ChangeConf" and not event.prop.cc.changes:
+        raise lines.fault("ChangeConf without a change")
+    return event

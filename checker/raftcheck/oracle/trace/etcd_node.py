@@ -300,3 +300,11 @@ def each(possible: Iterable[T], step: Callable[[T], Alternative]) -> list[Altern
     if not found:
         raise refusal
     return found
+
+
+def require_shown(alternatives: list[Alternative], event: Event) -> list[Alternative]:
+    """Return the alternatives that an event shows. Raises Refused if there are none."""
+    found = [one for one in alternatives if fits(one.server, event) and configuration_fits(one.server, event)]
+    if not found:
+        raise Refused("Bootstrap", differences(alternatives[0].server, event)[0])
+    return found
