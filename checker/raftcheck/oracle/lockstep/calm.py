@@ -9,7 +9,8 @@ from raftcheck.oracle.lockstep.mail import delivery
 from raftcheck.oracle.lockstep.run import Run
 
 ROUNDS = 40
-"""So often every message that waits is delivered, and then the leader is asked for heartbeats."""
+"""So often every message that waits is delivered, and then the leader is asked for heartbeats; and once more for each
+entry of the longest log, for a leader may go back one by one to where a log departs from its own."""
 
 MESSAGES_OF_A_ROUND = 60
 """For each server: with more, the messages would never end."""
@@ -30,7 +31,8 @@ class Calm:
         None if that cannot be told: a request was not supported, or a step was rejected.
         """
         run, goal, leader = self._run, 0, ""
-        for number in range(ROUNDS):
+        longest = max((state.last for state in run.states.values()), default=0)
+        for number in range(ROUNDS + longest):
             for server in sorted(run.down):
                 self._take("restart", server)
             self._deliver_all()
