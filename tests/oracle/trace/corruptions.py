@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.oracle.trace.laws import LEADER, Event, is_sent, key_of
+from tests.oracle.trace.laws import LEADER, PRE_CANDIDATE, Event, is_sent, key_of
 
 REQUESTS, RESPONSES = ("MsgApp", "MsgHeartbeat", "MsgVote"), ("MsgAppResp", "MsgHeartbeatResp", "MsgVoteResp")
 
@@ -166,7 +166,13 @@ class Trace:
         """Whether an event shows what the one before it of the same server has shown."""
         event = self.events[place]
         before = self.before(place, event["nid"])
-        return before is not None and known(before) == known(event) and "prop" not in before
+        return (
+            before is not None
+            and known(before) == known(event)
+            and not (
+                before["name"] == "ApplyConfChange" and before["prop"]["cc"].get("newconf", []) != before["conf"][0]
+            )
+        )
 
 
 def known(event: Event) -> tuple[Any, ...]:
@@ -240,6 +246,8 @@ def why_change_is_legal(trace: Trace, old: Event, new: Event, place: int) -> str
         return "it is a true thing to say, and does not arrive"
     if name.startswith("Send") and old["prop"] != new["prop"] and old["msg"] == new["msg"]:
         return "how far a leader counts itself and where it goes on sending is its own affair, if it is not too far"
+    if new["role"] != old["role"] and new["role"] == PRE_CANDIDATE:
+        return "a voter begins to ask around before an election without an event that says so"
     if name == "Ready" and old["nid"] != new["nid"]:
         return "every server that is in this state may say so"
     return None

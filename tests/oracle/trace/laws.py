@@ -224,7 +224,7 @@ def a_vote_is_kept_for_its_term(_: Cluster, seen: Seen, event: Event) -> None:
         require(vote == NOBODY, vote)
     elif vote != seen.vote:
         asked = seen.received or {}
-        require(not name.startswith("Receive") and may_vote(seen, asked), f"from {seen.vote} to {vote}")
+        require(may_vote(seen, asked), f"from {seen.vote} to {vote}")
         require(vote == asked["from"], f"{asked['from']} has asked")
 
 
@@ -250,7 +250,7 @@ def log_and_commit_index_change_for_a_reason(cluster: Cluster, seen: Seen, event
         require(found[0] == seen.log, f"its log ended at {seen.log}")
         require(found[1] >= seen.commit, f"commit from {seen.commit} to {found[1]}")
         return
-    elif not name.startswith("Receive") and name != "BecomeFollower":
+    elif name != "BecomeFollower":
         terms, commit = cluster.after(seen, seen.received)
         handled = (len(terms), commit)
         possible = [handled] if answers_entries(seen, event) else [*possible, handled]
@@ -532,7 +532,7 @@ def watch(cluster: Cluster, seen: Seen, event: Event) -> None:
         watch_boot(cluster, seen, event)
     elif is_own_acknowledgement(seen, event):
         append(cluster, seen, event)
-    elif not name.startswith("Receive") and event["log"] >= seen.log:
+    elif event["log"] >= seen.log:
         terms, _ = cluster.after(seen, seen.received)
         if len(terms) == event["log"]:
             seen.terms = terms
