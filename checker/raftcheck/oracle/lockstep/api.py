@@ -243,8 +243,8 @@ def lacking(outcome: Outcome, reference: Outcome) -> str:
     for number in outcome.stuck:
         if number not in reference.stuck:
             return (
-                f"run {number} does not recover: after {ROUNDS} rounds and more without a fault not all servers know of "
-                "a new entry that is committed, as they do in the reference; all steps are allowed"
+                f"run {number} does not recover: after {ROUNDS} rounds and more without a fault not all servers know "
+                "of a new entry that is committed, as they do in the reference; all steps are allowed"
             )
     return ""
 
