@@ -179,18 +179,15 @@ class EtcdLines:
                 )
             self._nodes[event.nid] = Node(event.nid)
             return
-        on_disk = list(node.on_disk(event.log))
+        on_disk = node.on_disk(event.log)
         if not on_disk and node.has_forgotten:
             raise UndecidedError(f"server {event.nid} starts again from a state that is too long ago to be remembered")
         if not on_disk:
-            ends = sorted({server.log.last for _, servers in node.versions for server in servers})
+            ends = sorted({one.server.log.last for _, possible in node.versions for one in possible})
             known = ", ".join(map(str, ends[:5])) + (", ..." if len(ends) > 5 else "")
             raise Refused("Restart", f"its log ends at {event.log}; on its disk it may have ended at {known}")
-        lost = {lost for alternative in node.alternatives for lost in alternative.lost}
-        node.alternatives = [
-            Alternative(server, None, (*sorted(lost), (number, node.number))) for number, server in on_disk
-        ]
-        has_run = any(server != Server() for _, server in on_disk)
+        node.alternatives = on_disk
+        has_run = any(one.server != Server() for one in on_disk)
         node.phase, node.restarts = "restarting" if has_run else "new", node.restarts + 1
         node.watched, node.asks_around, node.restored = Server(), False, None
         node.proposed, node.changes, node.booted = 0, (), ()
@@ -203,7 +200,7 @@ class EtcdLines:
             walk = Walk(self._actions, node.name, alternative.server)
             walk.take("Restart", commit=event.state.commit, i=index, g=members)
             now = require(walk, event, alternative)
-            if node.restored != members.voters:
+            if node.restored not in (None, members.voters):
                 raise Refused("Restart", f"it comes back with {event.conf}, which was never in force there")
             had = tuple(had for had in now.server.had if had[0] <= index)  # the later ones come again
             return now._replace(server=replace(now.server, had=had))
@@ -472,7 +469,8 @@ class EtcdLines:
         remembering = [a for a in sender.alternatives if any(not a.has_lost(number) for number in sent.numbers)]
         if not remembering:
             raise Refused("Restart", f"{message.source} has crashed and lost what it says here")
-        sender.alternatives = remembering
+        if len(remembering) < len(sender.alternatives):
+            sender.leave(remembering)
         survived = (n for n in sent.numbers if any(not alternative.has_lost(n) for alternative in remembering))
         sender.rely_on(min(survived))
 
