@@ -85,8 +85,11 @@ class Node(msgspec.Struct):
         if self.phase == "bootstrap":
             return  # only the whole set of first members is ever on a disk
         number, latest = self.versions[-1]
-        possible = tuple(dict.fromkeys(alternative._replace(pending=None) for alternative in alternatives))
-        if {durable(one.server) for one in possible} == {durable(one.server) for one in latest}:
+        if len(alternatives) == len(latest) == 1 and alternatives[0].server is latest[0].server:
+            return
+        possible = tuple(alternative._replace(pending=None) for alternative in alternatives)
+        possible = tuple(dict.fromkeys(possible)) if len(possible) > 1 else possible
+        if all(any(durable(one.server) == durable(other.server) for other in latest) for one in possible):
             self.versions[-1] = (number, possible)
         else:
             self.versions.append((self.number, possible))
