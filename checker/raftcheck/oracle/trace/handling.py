@@ -221,8 +221,11 @@ def say_request_vote(walk: Walk, _: Step, message: msg.RequestVote) -> None:
 
 def say_vote(walk: Walk, _: Step, message: msg.RequestVoteResponse) -> None:
     """Give a vote: now, or again."""
+    vote = ("vote", (walk.n, message.term, message.to))
     if message.granted and walk.now.voted_for != message.to:
-        require_said(walk, "HandleRequestVote", ("vote", (walk.n, message.term, message.to)))
+        require_said(walk, "HandleRequestVote", vote)
+    if not message.granted and vote in walk.said:
+        raise Refused("RefuseVote", f"it votes for {message.to}, and says that it does not")
 
 
 def say_pre_vote(walk: Walk, _: Step, message: msg.PreVote) -> None:

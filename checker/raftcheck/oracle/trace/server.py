@@ -30,9 +30,9 @@ class Members(NamedTuple):
     def may_lead_to(self, other: "Members") -> bool:
         """Tell whether a change is a legal one: a voter more or less, into joint consensus, or out of it.
 
-        Who knows of no members yet, because it joins, takes those that its log gives.
+        A server that has joined, and knows no members yet, takes them from the log as they are: the leader knew them.
         """
-        if self == Members():
+        if not self.voters:
             return bool(other.voters)
         if self.outgoing:
             return other.voters == self.voters and not other.outgoing
