@@ -1,4 +1,4 @@
-"""A trace of any length is judged in memory that does not grow with it."""
+"""A trace of any length is judged in memory, and in time for each event, that do not grow with it."""
 
 import io
 import tracemalloc
@@ -8,10 +8,11 @@ import pytest
 
 from raftcheck.oracle.lines import Lines
 from raftcheck.oracle.trace.etcd import EtcdLines
+from raftcheck.oracle.trace.log import Log
 from raftcheck.oracle.trace.network import NETWORKS, Unreliable
 from tests.oracle.trace import steady
 
-SHORT, LONG = 10_000, 40_000
+SHORT, LONG = 5_000, 20_000
 
 
 class OfFew(Unreliable):
@@ -35,3 +36,15 @@ def test_memory_does_not_grow_with_the_trace(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         tracemalloc.stop()
     assert held[LONG] < 1.1 * held[SHORT] + 100_000, held
+
+
+def test_logs_are_put_into_words_only_for_a_rejection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a long trace a log has many terms: to go through them for every event would take quadratic time."""
+
+    def fail(log: Log) -> str:
+        raise AssertionError(f"a log up to {log.last} is put into words")
+
+    judge, lines = EtcdLines(None), Lines("generated", io.BytesIO())
+    monkeypatch.setattr(Log, "__str__", fail)
+    for text in islice(steady.lines(), 2_000):
+        assert judge.line(lines, text) is None

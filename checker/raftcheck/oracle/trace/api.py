@@ -140,7 +140,7 @@ def judge_trace(
 
 def first_rejection(judge: LineJudge, lines: Lines, each: Callable[[], None]) -> Rejection | None:
     """Return the first rejection, with its line; None if there is none."""
-    for text in filter(str.strip, lines):
+    for text in lines:
         rejection = judge.line(lines, text)
         if rejection is not None:
             return replace(rejection, where=f"{rejection.where} (line {lines.number:,})")

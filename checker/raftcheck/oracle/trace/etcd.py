@@ -114,12 +114,12 @@ class EtcdLines:
         """Judge an event."""
         event = read_event(lines, text, HANDLERS)
         node = self._nodes.get(event.nid)
-        before = node.alternatives[0].server.described() if node else {}
+        before = node.alternatives[0].server if node else None
         try:
             self._judge(event, node)
         except Refused as refusal:
-            where = f"event {self.checked + 1:,}"
-            return Rejection(where, str(event), refusal.action, refusal.reason, before, event.shown())
+            where, known = f"event {self.checked + 1:,}", before.described() if before else {}
+            return Rejection(where, str(event), refusal.action, refusal.reason, known, event.shown())
         self.checked += 1
         self._kinds[event.name] += 1
         return None

@@ -144,5 +144,3 @@ def require_own_match(event: Event, server: Server) -> None:
     known, told = dict(server.match_index).get(event.nid, 0), event.prop.match
     if told is not None and told > known:
         raise Refused("HandleAcknowledgement", f"its own match index is {known}, and {told} is claimed")
-    if told is not None and event.prop.next is not None and event.prop.next <= told:
-        raise Refused("HandleAcknowledgement", f"its next index is {event.prop.next}, with match index {told}")

@@ -87,8 +87,7 @@ class Node(msgspec.Struct):
         number, latest = self.versions[-1]
         if len(alternatives) == len(latest) == 1 and alternatives[0].server is latest[0].server:
             return
-        possible = tuple(alternative._replace(pending=None) for alternative in alternatives)
-        possible = tuple(dict.fromkeys(possible)) if len(possible) > 1 else possible
+        possible = different(alternative._replace(pending=None) for alternative in alternatives)
         if all(any(durable(one.server) == durable(other.server) for other in latest) for one in possible):
             self.versions[-1] = (number, possible)
         else:
@@ -125,6 +124,15 @@ class Node(msgspec.Struct):
         """Somebody has received what the server had answered by then: that is on its disk."""
         while len(self.versions) > 1 and self.versions[1][0] <= number:
             del self.versions[0]
+
+
+def different(values: Iterable[T]) -> tuple[T, ...]:
+    """Return the values that are different, in their order. They are compared, for a hash would read whole logs."""
+    found: list[T] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return tuple(found)
 
 
 def durable(server: Server) -> tuple[Any, ...]:
@@ -233,15 +241,16 @@ def contents(log: Log, pending: Received) -> Append:
 
 def without_repetitions(found: list[Alternative]) -> list[Alternative]:
     """Return alternatives without those that another one includes: who has acknowledged more can say more."""
-    if len(found) == 1:
-        return found
-    kept: dict[Alternative, Alternative] = {}
-    for alternative in found:
-        key = alternative._replace(server=replace(alternative.server, acknowledged=(0, 0)))
-        other = kept.setdefault(key, alternative)
-        if alternative.server.acknowledged > other.server.acknowledged:
-            kept[key] = alternative
-    return list(kept.values())
+    kept: list[Alternative] = []
+    for alternative in sorted(found, key=lambda one: one.server.acknowledged, reverse=True):
+        if not any(alternative == with_acknowledged(other, alternative) for other in kept):
+            kept.append(alternative)
+    return kept
+
+
+def with_acknowledged(one: Alternative, like: Alternative) -> Alternative:
+    """Return an alternative that has acknowledged what another one has."""
+    return one._replace(server=replace(one.server, acknowledged=like.server.acknowledged))
 
 
 def fits(server: Server, event: Event) -> bool:

@@ -91,9 +91,17 @@ class Log(NamedTuple):
         """
         index = (other.start if start is None else start) + 1
         last = other.last if last is None else last
+        runs = bisect_right(other.firsts, last)
+        if runs and self.start == other.start and self.has_runs(other.firsts[:runs], other.terms[:runs]):
+            begin = other.firsts[runs - 1]
+            index = max(index, min(self.end_of_run(begin), other.end_of_run(begin), last) + 1)
         while index <= last and self.term_at(index) == other.term_at(index):
             index = min(self.end_of_run(index), other.end_of_run(index), last) + 1
         return index
+
+    def has_runs(self, firsts: tuple[int, ...], terms: tuple[int, ...]) -> bool:
+        """Tell whether the log begins with runs of these terms: what two logs have in common is long, most often."""
+        return self.firsts[: len(firsts)] == firsts and self.terms[: len(terms)] == terms
 
     def end_of_run(self, index: int) -> int:
         """Return the last index up to which the entries have the term of the one at an index."""
