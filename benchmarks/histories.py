@@ -3,7 +3,8 @@
     python -m benchmarks.histories FILE... [--format jepsen|porcupine] [--runs N] [--markdown FILE]
 
 Medians of several runs in one process, after a first one that compiles; reading the file is counted. Porcupine is the
-checker in Go; it needs the Go toolchain and its module, and uses all cores. Where these are missing, that is said.
+checker in Go; it needs the Go toolchain and its module, and uses all cores. Where these are missing, that is said. Our
+time of a reject includes its explanation, which Porcupine does not give.
 """
 
 import argparse
@@ -88,7 +89,7 @@ def main() -> None:
                 f"{ours.configurations:,}",
                 f"{ours.seconds:.4f}",
                 f"{seconds:.4f}" if answer else "",
-                f"{ours.seconds / seconds:.1f}" if answer else "",
+                f"{ours.seconds / seconds:.2g}" if answer else "",
             ]
         )
     table = Table(*COLUMNS)

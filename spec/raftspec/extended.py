@@ -59,6 +59,7 @@ from raftspec.raft import (
     e,
     i,
     j,
+    k,
     last_index,
     last_term,
     leader,
@@ -121,6 +122,10 @@ in_force = Function(
     "in_force", (SERVER, INDEX, CONFIGURATION), BOOLEAN, Kind.MESSAGE,
     "A configuration was in force for server n when it had applied the changes up to index i.", False,
 )  # fmt: skip
+told_committed = Function(
+    "told_committed", (INDEX, TERM), BOOLEAN, Kind.MESSAGE,
+    "A server has told that the entry of term u at index i is committed.", False,
+)  # fmt: skip
 pre_vote_request = Function(
     "pre_vote_request", (SERVER, TERM, INDEX, TERM), BOOLEAN, Kind.MESSAGE,
     "Server c asks whether it would get votes in term t; its log ends at index i with an entry of term u.", False,
@@ -145,7 +150,20 @@ def with_assignment(action: Action, changed: Assignment) -> Action:
 
 EXTENDED_TIMEOUT = with_guards(
     TIMEOUT,
-    {"it is a voter of its configuration": is_voter[n, configuration[n]]},
+    {
+        "it is a voter of its configuration": is_voter[n, configuration[n]],
+        "the changes that it knows to be committed are in force": for_all(
+            [j],
+            implies(all_of(configuration_index[n] < j, j <= commit_index[n]), ~changes_configuration[log[n, j]]),
+        ),
+        "of the others it has one at most": for_all(
+            [j, k],
+            implies(
+                all_of(configuration_index[n] < j, j < k, k <= last_index[n], changes_configuration[log[n, k]]),
+                ~changes_configuration[log[n, j]],
+            ),
+        ),
+    },
     reached[current_term[n] + 1].becomes(TRUE),
 )
 EXTENDED_UPDATE_TERM = with_guards(UPDATE_TERM, {"some server has started an election in it": reached[t]})
@@ -257,6 +275,28 @@ EXTENDED_ADVANCE_COMMIT_INDEX = replace(
     },
 )
 
+TELL_COMMITTED = Action(
+    "TellCommitted",
+    "A server tells of an entry that it knows as committed, and its term: whoever has it may know, too.",
+    "raft-rs, where requests for votes and their refusals carry it",
+    (n, i),
+    guard={"it knows as much to be committed": all_of(i >= 1, i <= commit_index[n])},
+    update=(told_committed[i, term_of[log[n, i]]].becomes(TRUE),),
+)
+LEARN_COMMITTED = Action(
+    "LearnCommitted",
+    "A server that has an entry of which it is told that it is committed takes note of that.",
+    "section 5.3, Log Matching: then it has all that were committed with it",
+    (n, i, u),
+    guard={
+        "somebody has told so": told_committed[i, u],
+        "it does not lead": ~leader[n],
+        "the commit index advances": i > commit_index[n],
+        "it has the entry": all_of(i <= last_index[n], term_of[log[n, i]] == u),
+    },
+    update=(commit_index[n].becomes(i),),
+)
+
 # Membership
 
 EXTENDED_CLIENT_REQUEST = with_guards(
@@ -332,13 +372,13 @@ CHANGED = {
 }
 ADDED = (
     REFUSE_VOTE, REQUEST_PRE_VOTE, HANDLE_REQUEST_PRE_VOTE, STEP_ASIDE, HEARTBEAT, REFUSE_APPEND_ENTRIES,
-    ACKNOWLEDGE_COMMITTED, ACKNOWLEDGE_OWN, CHANGE_CONFIGURATION, APPLY_CONFIGURATION,
+    ACKNOWLEDGE_COMMITTED, ACKNOWLEDGE_OWN, TELL_COMMITTED, LEARN_COMMITTED, CHANGE_CONFIGURATION, APPLY_CONFIGURATION,
 )  # fmt: skip
 
 EXTENDED_RAFT = Specification(
     functions=(
         *FUNCTIONS, is_voter, is_quorum_of, may_follow, changes_configuration, leads_to,
-        configuration, configuration_index, reached, in_force, pre_vote_request, pre_vote,
+        configuration, configuration_index, reached, in_force, told_committed, pre_vote_request, pre_vote,
     ),
     axioms=AXIOMS,
     actions=(*(CHANGED.get(action.name, action) for action in ACTIONS), *ADDED),

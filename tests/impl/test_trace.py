@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raftcheck.cli.main import main
+from raftcheck.oracle import judge_trace
 from raftcheck.oracle.trace import messages, steps
 from raftcheck.oracle.trace.messages import Message
 from raftimpl.cluster import cluster_of
@@ -144,3 +145,15 @@ def test_a_walk_is_written_as_a_trace(network: str, name: str, tmp_path: Path) -
     assert {step.event for step in taken} == {"start", "timeout", "heartbeat", "propose", "receive", "other"}
     sent = {message for step in taken for message in step.sends}
     assert {step.message for step in taken if step.event == "receive"} <= sent
+    judgement = judge_trace(file)
+    assert judgement.is_accepted, str(judgement)
+    assert judgement.checked == len(taken)
+
+
+def test_a_wrong_walk_is_rejected(tmp_path: Path) -> None:
+    file = tmp_path / "walk.jsonl"
+    arguments = ["simulate", "--mutant", "truncate-always", "--servers", "3", "--seed", "1", "--trace", str(file)]
+    main([*arguments, "--steps", "2000", "--walks", "1", "--property", "Election Safety"])
+    judgement = judge_trace(file)
+    assert judgement.rejection is not None
+    assert judgement.rejection.rule == "HandleAppendEntries"

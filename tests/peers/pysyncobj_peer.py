@@ -369,11 +369,13 @@ class PySyncObjPeer:
 def main() -> None:
     """Answer the requests on stdin."""
     parser = argparse.ArgumentParser(description="PySyncObj as an adapter for lockstep.")
-    parser.add_argument("--library", required=True, metavar="FOLDER", help="where PySyncObj is installed")
+    parser.add_argument(
+        "--library", dest="folder", required=True, metavar="FOLDER", help="where PySyncObj is installed"
+    )
     parser.add_argument("--journal", action="store_true", help="keep the log in files, so that servers can crash")
     parser.add_argument("--discard-late-answers", action="store_true", help="those of older terms do not arrive")
     chosen = parser.parse_args()
-    peer = PySyncObjPeer(Library(chosen.library), chosen.journal, chosen.discard_late_answers)
+    peer = PySyncObjPeer(Library(chosen.folder), chosen.journal, chosen.discard_late_answers)
     for line in sys.stdin:
         print(json.dumps(peer.ask(json.loads(line))), flush=True)
     peer.close()

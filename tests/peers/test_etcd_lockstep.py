@@ -5,6 +5,7 @@ import random
 import subprocess
 from collections import Counter
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import msgspec
@@ -18,41 +19,42 @@ OPTIONS = {"plain": (), "PreVote": ("-pre-vote",), "CheckQuorum": ("-check-quoru
 
 SERVERS = ["a", "b", "c"]
 
-
-def walk(seed: int, requests: int) -> list[dict[str, Any]]:
-    """Return requests; messages that do not exist are asked for as well, and answered with an error."""
-    random_choice = random.Random(seed)
-    result: list[dict[str, Any]] = [{"do": "begin", "servers": SERVERS, "seed": seed}]
-    for number in range(requests):
-        do = random_choice.choice(["deliver"] * 12 + ["timeout", "heartbeat", "propose", "propose", "crash", "restart"])
-        server = random_choice.choice(SERVERS)
-        request = {"do": do, "message": random_choice.randrange(number + 1)} if do == "deliver" else {"do": do}
-        result.append(request if do == "deliver" else request | {"server": server})
-        if do == "propose":
-            result[-1]["value"] = f"w{number}"
-    return result
+WEIGHTS = {"deliver": 30, "propose": 3, "heartbeat": 3, "timeout": 2, "restart": 2, "crash": 1}
 
 
-def answers(program: Path, requests: list[dict[str, Any]], *options: str) -> bytes:
-    lines = "".join(json.dumps(request) + "\n" for request in requests)
-    command = [program, "lockstep", *options]
-    return subprocess.run(command, input=lines.encode(), capture_output=True, check=True, timeout=60).stdout
+Answer = dict[str, Any]
+
+
+def walk(program: Path, seed: int, requests: int, *options: str) -> list[Answer]:
+    """Ask an adapter for steps at random, and return its answers, the first of which is to begin."""
+    choices, answers, messages = random.Random(seed), list[Answer](), list[int]()
+    with subprocess.Popen([program, "lockstep", *options], stdin=PIPE, stdout=PIPE, text=True) as peer:
+        assert peer.stdin is not None
+        assert peer.stdout is not None
+        request: Answer = {"do": "begin", "servers": SERVERS, "seed": seed}
+        for number in range(requests):
+            peer.stdin.write(json.dumps(request) + "\n")
+            peer.stdin.flush()
+            answers.append(json.loads(peer.stdout.readline()))
+            messages += [message["id"] for step in answers[-1]["steps"] for message in step["sends"]]
+            do = choices.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+            request = {"do": do, "server": choices.choice(SERVERS)}
+            if do == "deliver" and messages:
+                request = {"do": do, "message": messages.pop(choices.randrange(len(messages)))}
+            elif do in {"deliver", "propose"}:
+                request |= {"do": "propose", "value": f"w{number}"}
+    return answers
 
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_the_answers_are_those_of_the_protocol(etcd_raft: Path, option: str) -> None:
-    requests = walk(1, 600)
-    lines = answers(etcd_raft, requests, *OPTIONS[option]).splitlines()
-    assert len(lines) == len(requests)
-    first = json.loads(lines[0])
-    assert first["peer"].startswith("etcd raft v3.6.0")
-    assert msgspec.convert(first["header"], Header).servers == tuple(SERVERS)
-    events: Counter[str] = Counter()
-    sent: set[str | int | None] = set()
-    for line in lines:
-        answer = json.loads(line)
-        assert answer.keys() <= {"peer", "header", "steps"} or answer.keys() == {"error"}
-        for step in msgspec.convert(answer.get("steps", []), list[Step]):
+    answers = walk(etcd_raft, 1, 600, *OPTIONS[option])
+    assert answers[0]["peer"].startswith("etcd raft v3.6.0")
+    assert msgspec.convert(answers[0]["header"], Header).servers == tuple(SERVERS)
+    events, sent = Counter[str](), set[str | int | None]()
+    for answer in answers:
+        assert answer.keys() <= {"peer", "header", "steps"}
+        for step in msgspec.convert(answer["steps"], list[Step]):
             events[step.event] += 1
             assert step.message is None or step.message.id in sent
             ids = {message.id for message in step.sends}
@@ -63,8 +65,23 @@ def test_the_answers_are_those_of_the_protocol(etcd_raft: Path, option: str) -> 
 
 
 def test_the_same_requests_have_the_same_answers(etcd_raft: Path) -> None:
-    requests = walk(2, 400)
-    assert answers(etcd_raft, requests) == answers(etcd_raft, requests)
+    assert walk(etcd_raft, 2, 400) == walk(etcd_raft, 2, 400)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "answer"),
+    [
+        ('{"do": "deliver", "message": 7}', {"error": "there is no message 7"}),
+        ('{"do": "timeout", "server": "x"}', {"error": "there is no server x"}),
+        ('{"do": "dance", "server": "a"}', {"unsupported": "this adapter does not know dance"}),
+        ('{"do": "heartbeat", "server": "a"}', {"steps": []}),
+        ('{"do": "crash", "server": "a"}', {"steps": []}),
+    ],
+)
+def test_what_leads_to_no_step(etcd_raft: Path, request_text: str, answer: Answer) -> None:
+    lines = f'{{"do": "begin", "servers": ["a"], "seed": 1}}\n{request_text}\n'
+    out = subprocess.run([etcd_raft, "lockstep"], input=lines, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(out.stdout.splitlines()[1]) == answer
 
 
 @pytest.mark.parametrize("option", OPTIONS)
@@ -81,7 +98,6 @@ def test_the_library_is_accepted_in_clusters_of_other_sizes(etcd_raft: Path, ser
     assert judgement.is_accepted, str(judgement)
 
 
-@pytest.mark.xfail(reason="the judge takes it that a server which has voted for a candidate may not refuse it later")
 def test_the_library_is_accepted_when_messages_are_repeated(etcd_raft: Path) -> None:
     judgement = judge_lockstep([str(etcd_raft), "lockstep"], servers=3, steps=4000, seed=1)
     assert judgement.is_accepted, str(judgement)

@@ -84,7 +84,7 @@ def test_every_action_of_raft_is_one_of_it() -> None:
 
 @pytest.mark.parametrize("changes", [False, True])
 def test_random_executions_keep_the_promises(changes: bool) -> None:
-    broken, taken = broken_in_walks(EXTENDED_RAFT, changes, walks=25, length=100)
+    broken, taken = broken_in_walks(EXTENDED_RAFT, changes, walks=60, length=120)
     assert broken == ""
     changing = {action.name for action in EXTENDED_RAFT.actions if action.update}
     assert changing - set(taken) <= (set() if changes else {"ChangeConfiguration", "ApplyConfiguration"})

@@ -62,3 +62,19 @@ def test_the_proof_is_as_the_readme_shows(capsys: pytest.CaptureFixture[str]) ->
     lines = [SECONDS.sub("", line) for line in shown.splitlines() if line != "..."]
     assert len(lines) > 5
     assert [line for line in lines if line not in out] == []
+
+
+JUDGED = re.findall(r"    \$ \.venv/bin/raftproof (judge [^\n]*)\n\n```\n(.*?)\n```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize(("command", "shown"), JUDGED, ids=[command for command, _ in JUDGED])
+def test_others_are_judged_as_the_readme_shows(command: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command.split()) == (0 if shown.startswith("ACCEPT") else 1)
+    out = capsys.readouterr().out
+    assert [FIGURES.sub("", line) for line in out.splitlines()] == [
+        FIGURES.sub("", line) for line in shown.splitlines()
+    ]
+
+
+def test_two_judgements_are_shown() -> None:
+    assert len(JUDGED) == 2

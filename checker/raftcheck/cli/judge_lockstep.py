@@ -9,7 +9,7 @@ import typer
 from raftcheck.cli import options as o
 from raftcheck.cli.judge import report
 from raftcheck.cli.judge_trace import one_of
-from raftcheck.cli.output import counter_on_stderr, require_writable
+from raftcheck.cli.output import counter_on_stderr, require_folder, require_writable
 from raftcheck.cli.simulate import SEEDS
 from raftcheck.oracle.lockstep.api import judge_lockstep, replay_lockstep
 from raftcheck.oracle.trace.network import NETWORKS, NetworkName
@@ -56,7 +56,7 @@ def lockstep(
       raftproof judge lockstep --peer ./adapter --replay found.json
     """
     require_writable(json)
-    require_writable(str(save) if save else None)
+    require_folder(save.parent if save else None)
     if replay is not None:
         return report(replay_lockstep(peer, replay, answer_seconds=answer_seconds), json)
     named: NetworkName | None = None if network is None else one_of("--network", network, NETWORKS)

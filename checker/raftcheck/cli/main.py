@@ -20,6 +20,7 @@ from raftcheck.cli.prove import prove
 from raftcheck.cli.replay import replay
 from raftcheck.cli.simulate import simulate
 from raftcheck.cli.spec import spec
+from raftcheck.cli.vectors import vectors
 from raftcheck.model import ModelError
 from raftcheck.version import __version__
 
@@ -47,6 +48,7 @@ app.command()(spec)
 judge.command()(history)
 judge.command()(trace)
 judge.command()(lockstep)
+app.command()(vectors)
 app.add_typer(judge)
 
 

@@ -1,7 +1,6 @@
 """`raftproof judge history` and the pytest fixture, as users meet them."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from random import Random
 import pytest
 
 from raftcheck.cli.main import main
+from raftcheck.explore.kernels.compiled import CACHE
 from raftcheck.oracle import judge_history
 from raftcheck.oracle.history import Event
 from raftcheck.oracle.history.json_history import JsonEvent, event_line, schema
@@ -120,14 +120,22 @@ def test_the_command_ends_at_its_limit(tmp_path: Path, capsys: pytest.CaptureFix
     assert "max_seconds=0.2" in out
 
 
-def test_control_c_ends_a_search(tmp_path: Path) -> None:
-    command = [*COMMAND, str(written(tmp_path)), "--format", "json", "--model", "keyvalue"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    time.sleep(2.5)
-    os.kill(running.pid, signal.SIGINT)
-    _, err = running.communicate(timeout=10)
-    assert running.returncode == 3
-    assert err.splitlines()[-1] == b"raftproof: interrupted"
+def test_control_c_ends_a_search(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    judge_history(hard_history(), model="keyvalue", max_seconds=0.1)  # compiles
+    before = signal.signal(signal.SIGALRM, press)
+    signal.setitimer(signal.ITIMER_REAL, 2.0)
+    try:
+        start = time.monotonic()
+        code, out, err = run([str(written(tmp_path)), "--format", "json", "--model", "keyvalue"], capsys)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert (code, out) == (3, "")
+    assert err.splitlines()[-1] == "raftproof: interrupted"
+    assert time.monotonic() - start < 20
 
 
 def test_the_shipped_schema_is_that_of_the_reader() -> None:
@@ -153,7 +161,11 @@ def test_undecided_is_allowed(judge):
 """
 
 
-def test_the_fixture_fails_a_test_with_the_report(pytester: pytest.Pytester, tmp_path: Path) -> None:
+def test_the_fixture_fails_a_test_with_the_report(
+    pytester: pytest.Pytester, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if CACHE is not None:
+        monkeypatch.setenv("RAFTPROOF_CACHE", str(CACHE.parent))  # nothing is compiled anew in another home
     pytester.makepyfile(TEST.format(good=GOOD, bad=BAD, hard=str(written(tmp_path))))
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(passed=2, failed=3)

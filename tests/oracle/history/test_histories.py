@@ -37,6 +37,7 @@ TABLE: list[tuple[str, str | None, int | None]] = [
     ("etcd-serializable-read-is-not-judged.jsonl", None, None),
     ("etcd-begins-with-something.jsonl", None, None),
     ("etcd-unknown-put-counts.jsonl", None, None),
+    ("etcd-transaction-seen-in-half.jsonl", None, 6),
     ("true-is-not-one.jsonl", "register", 4),
 ]
 

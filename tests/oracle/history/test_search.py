@@ -16,7 +16,7 @@ def invoked(process: int, function: str, value: object = None, result: object = 
 
 
 def found(events: list[Event], model: Register | KeyValue | None = None) -> Found:
-    return search(calls_of(events), Steps(model or Register()), NO_LIMIT)
+    return search(calls_of(events), Steps(model or Register()), NO_LIMIT, max_configurations=20_000)
 
 
 def unknown_writes(count: int) -> list[Event]:

@@ -71,6 +71,8 @@ def beginning(server: Server) -> Iterator[str]:
     for number in range(1, len(NAMES) + 1):
         yield server.event("ApplyConfChange", prop={"cc": {"newconf": NAMES[:number]}})
         server.conf = NAMES[:number]
+    for _ in NAMES:  # when the first entries are applied, they change nothing any more
+        yield server.event("ApplyConfChange", prop={"cc": {"newconf": NAMES}})
 
 
 def election(candidate: Server, others: list[Server]) -> Iterator[str]:

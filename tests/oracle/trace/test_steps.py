@@ -128,7 +128,6 @@ CHANGES = [
     ("snapshot", -3, "sends.0.index", 2, "AppendEntries"),
     ("snapshot", -3, "sends.0.index_term", 2, "AppendEntries"),
     ("snapshot", -2, "state.commit", 0, "HandleAppendEntries"),
-    ("snapshot", -2, "log", DROPPED, "HandleAppendEntries"),
     ("snapshot", -2, "log.entries.0.term", 2, "HandleAppendEntries"),
     # heartbeat
     ("heartbeat", -2, "sends.0.commit", 2, "Heartbeat"),

@@ -51,21 +51,18 @@ func (d *disk) write(ready raft.Ready) {
 func (d *disk) withEntries(entries []pb.Entry) *disk {
 	result := newDisk(d.initial)
 	first, _ := d.FirstIndex()
+	snapshot, _ := d.Snapshot()
 	if cut := first - 1; cut > 0 {
 		term, err := d.Term(cut)
 		must(err)
-		must(result.ApplySnapshot(pb.Snapshot{Metadata: pb.SnapshotMetadata{Index: cut, Term: term}}))
+		start := snapshot // The log may go back further than its snapshot does.
+		start.Metadata.Index, start.Metadata.Term = cut, term
+		must(result.ApplySnapshot(start))
 	}
 	must(result.Append(entries))
-	if snapshot, _ := d.Snapshot(); !raft.IsEmptySnap(snapshot) {
-		if snapshot.Metadata.Index < first {
-			result.MemoryStorage = raft.NewMemoryStorage()
-			must(result.ApplySnapshot(snapshot))
-			must(result.Append(entries))
-		} else {
-			_, err := result.CreateSnapshot(snapshot.Metadata.Index, &snapshot.Metadata.ConfState, snapshot.Data)
-			must(err)
-		}
+	if snapshot.Metadata.Index >= first {
+		_, err := result.CreateSnapshot(snapshot.Metadata.Index, &snapshot.Metadata.ConfState, snapshot.Data)
+		must(err)
 	}
 	hard, _, _ := d.InitialState()
 	last, _ := result.LastIndex()

@@ -134,12 +134,17 @@ func (s *simulation) byID(id uint64) *server {
 	return s.servers[id-1]
 }
 
-// send puts messages on the network. What a server sends to itself is handed over by Advance and never gets here.
+// send puts what a server has to say on the network, after which it may stop for good.
 func (s *simulation) send(from *server, messages []pb.Message) {
+	s.transmit(messages)
+	s.stopIfRemoved(from)
+}
+
+// transmit puts messages on the network. What a server sends to itself is handed over by Advance and never gets here.
+func (s *simulation) transmit(messages []pb.Message) {
 	for _, message := range messages {
 		s.network = append(s.network, s.fault.onTheWay(copied(message)))
 	}
-	s.stopIfRemoved(from)
 }
 
 // afterwards lets a server that was given something do its work, all of it or none for now: several inputs may come
@@ -201,7 +206,12 @@ func (s *simulation) deliver() bool {
 		s.reportLost(message)
 		return true
 	}
-	s.send(receiver, s.fault.beforeReceiving(receiver, message))
+	if message.Type == pb.MsgSnap && receiver.ready != nil {
+		// What was committed before has to be applied first: the library would put an old change of the membership
+		// on top of the configuration that comes with the snapshot.
+		s.transmit(receiver.finish())
+	}
+	s.transmit(s.fault.beforeReceiving(receiver, message))
 	_ = receiver.node.Step(message) // A server may refuse, for example the answer of one that is no member.
 	return s.afterwards(receiver)
 }

@@ -66,17 +66,25 @@ def read_json_history(lines: Lines) -> Iterator[Event | JsonHeader]:
             read = EVENT.decode(line)
         except (msgspec.DecodeError, RecursionError) as error:
             raise lines.fault(f"no event of a JSON history: {error}") from error
-        if read.type != "ok" and (read.result not in (None, msgspec.UNSET) or read.revision is not None):
-            raise lines.fault(f"{read.type} tells no result and no revision: only ok does")
-        if read.type == "ok" and read.f in READS and read.result is msgspec.UNSET:
-            raise lines.fault(f'a {read.f} that is ok tells its "result": null if there is nothing')
-        if read.serializable and read.type != "invoke":
-            raise lines.fault('"serializable" belongs to the invocation')
+        for fault in faults_of(read):
+            raise lines.fault(fault)
         if read.time is not None:
             if latest is not None and read.time < latest:
                 raise lines.fault(f"the time goes back from {latest:g} to {read.time:g}: sort the events by time")
             latest = read.time
         yield event_of(read, lines.number)
+
+
+def faults_of(read: JsonEvent) -> Iterator[str]:
+    """Yield what an event tells that it cannot, or does not tell that it has to."""
+    if read.type != "ok" and (read.result not in (None, msgspec.UNSET) or read.revision is not None):
+        yield f"{read.type} tells no result and no revision: only ok does"
+    if read.type == "ok" and read.f in READS and read.result is msgspec.UNSET:
+        yield f'a {read.f} that is ok tells its "result": null if there is nothing'
+    if read.serializable and read.type != "invoke":
+        yield '"serializable" belongs to the invocation'
+    if read.serializable and read.f not in READS:
+        yield f'"serializable" is said of reads, not of a {read.f}'
 
 
 def is_header(line: str) -> bool:

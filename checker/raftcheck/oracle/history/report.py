@@ -41,18 +41,22 @@ def judgement_of(
         )
     else:
         checked = sum(len(part.part.calls) for part in judged if part.found.linearizable)
+    why = "" if explanation else why_undecided(judged, undecided) if undecided else "" if checked else NOTHING
     return Judgement(
-        answer="reject" if explanation else "undecided" if undecided else "accept",
+        answer="reject" if explanation else "undecided" if why else "accept",
         subject=history.name,
         checked=checked,
         unit="operations",
         against=f"the {model.name} model, for linearizability",
         assumptions=(*assumptions(), *model.assumptions()),
         rejection=rejection_of(explanation, model) if explanation else None,
-        why=why_undecided(judged, undecided) if undecided and not explanation else "",
+        why=why,
         details=dict(details(history, model, judged, undecided, explanation)),
         seconds=seconds,
     )
+
+
+NOTHING = "there is no operation in it that can be judged"
 
 
 def assumptions() -> Iterator[str]:

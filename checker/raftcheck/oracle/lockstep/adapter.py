@@ -20,7 +20,9 @@ from raftcheck.oracle.lockstep.protocol import AdapterError, StoppedError, shown
 STDERR_LINES = 20
 """So many of the last lines on stderr are shown."""
 
-GRACE_SECONDS = 2.0
+MOST_ANSWER_SECONDS = 1e6
+
+GRACE_SECONDS = 1.0
 """How long an adapter may take to end by itself when its stdin is closed."""
 
 
@@ -33,6 +35,8 @@ class Adapter:
     def __init__(self, command: str | Sequence[str], answer_seconds: float = 10.0) -> None:
         self._words = words_of(command)
         self.name = shlex.join(self._words)
+        if not 0 < answer_seconds < MOST_ANSWER_SECONDS:
+            raise ModelError(f"the seconds for an answer must be more than 0 and below 1,000,000, not {answer_seconds}")
         self._answer_seconds = answer_seconds
         self._start()
 
@@ -101,7 +105,7 @@ class Adapter:
         with suppress(OSError):
             stream_of(self._process.stdin).close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE_SECONDS)
+            self._process.wait(0 if self._has_failed else GRACE_SECONDS)
         kill(self._process)
         self._process.wait()
         for reader in self._readers:

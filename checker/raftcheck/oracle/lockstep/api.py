@@ -216,7 +216,8 @@ def answered(outcome: Outcome, plan: Plan, peer: Peer, save: Path | None) -> Jud
             rejection,
             details={**asked, **left_out, **details},
         )
-    reference = drive(ReferencePeer(), replace(plan, network=run.network, max_seconds=None))
+    time_of_reference = plan.max_seconds if outcome.why else None
+    reference = drive(ReferencePeer(), replace(plan, network=run.network, max_seconds=time_of_reference))
     why = outcome.why or lacking(outcome, reference)
     return Judgement(
         "undecided" if why else "accept",
@@ -242,8 +243,8 @@ def lacking(outcome: Outcome, reference: Outcome) -> str:
     for number in outcome.stuck:
         if number not in reference.stuck:
             return (
-                f"run {number} does not recover: after {ROUNDS} rounds without any fault not all servers know of a new "
-                "entry that is committed, as they do in the reference; all steps are allowed"
+                f"run {number} does not recover: after {ROUNDS} rounds and more without a fault not all servers know "
+                "of a new entry that is committed, as they do in the reference; all steps are allowed"
             )
     return ""
 

@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from itertools import permutations
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from raftcheck.explore.choosing import Dice
 from raftcheck.oracle.lockstep.events import Event, Kind
-from raftcheck.oracle.lockstep.mail import Sent
+from raftcheck.oracle.lockstep.mail import Sent, delivery
 from raftcheck.oracle.lockstep.run import Run
 from raftspec.quorum import majority
 
@@ -144,7 +146,7 @@ class Chooser:
         if old and dice.chance(self._habits.repeats):
             sent = old[max(dice.below(len(old)) for _ in range(RECENT))]
             if self._arrives(sent):
-                return self._torn(self._delivery(sent))
+                return self._torn(delivery(self._now, sent))
         return None
 
     def _deliver(self) -> Event | None:
@@ -156,7 +158,7 @@ class Chooser:
         sent = self._draw()
         if not leaders:
             self._stuck += sent is None
-        return None if sent is None else self._torn(self._delivery(sent))
+        return None if sent is None else self._torn(delivery(self._now, sent))
 
     def _phase(self) -> Habits:
         """Draw new habits."""
@@ -228,9 +230,6 @@ class Chooser:
                 mail.set_aside(sent)
         return None
 
-    def _delivery(self, sent: Sent) -> Event:
-        return Event(self._now, "deliver", sent.message.to, sent.source, sent.position)
-
     def _input(self) -> Event:
         """Draw something else than a message: mostly what means something to a server in its role."""
         dice, run, habits = self._dice, self._run, self._habits
@@ -254,11 +253,4 @@ class Chooser:
         """Perhaps let the server crash within the step."""
         if event.do in ("crash", "restart") or not self._dice.chance(self._habits.torn):
             return event
-        return Event(
-            event.number,
-            event.do,
-            event.server,
-            event.source,
-            event.position,
-            crash_after=1 + self._dice.below(MOST_WITHIN - 1),
-        )
+        return replace(event, crash_after=1 + self._dice.below(MOST_WITHIN - 1))

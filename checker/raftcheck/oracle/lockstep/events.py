@@ -14,13 +14,14 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     """An event of a run. `number` (from 1) names it for good, also when those before it are left out.
 
     A delivery does not name a message by the number that an adapter gave to it, but by where it comes from: of the
-    messages that the event `source` sent to `server`, the one at `position`. `crash_after`: the server crashes as soon
-    as it has done so many things (written to disk, sent a message) of what the event makes it do.
+    messages that the event `source` made `sender` send to `server`, the one at `position`. `crash_after`: the server
+    crashes as soon as it has done so many things (written to disk, sent a message) of what the event makes it do.
     """
 
     number: int
     do: Kind
     server: str
+    sender: str | None = None
     source: int | None = None
     position: int = 0
     crash_after: int | None = None

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from raftcheck.oracle.lockstep.events import Event
 from raftcheck.oracle.trace.messages import Message
 from raftcheck.oracle.trace.network import NetworkName
 
@@ -18,6 +19,11 @@ class Sent(NamedTuple):
     def link(self) -> tuple[str, str]:
         """Return from whom to whom it goes."""
         return self.message.sender, self.message.to
+
+
+def delivery(number: int, sent: Sent) -> Event:
+    """Return the event that a message is delivered."""
+    return Event(number, "deliver", sent.message.to, sent.message.sender, sent.source, sent.position)
 
 
 class Mail:
@@ -54,6 +60,10 @@ class Mail:
         sent = self._sent.get((source, to, position))
         return sent if sent is not None and self.may_arrive(sent) else None
 
+    def like(self, sender: str | None, to: str) -> Sent | None:
+        """Return the message that has waited longest on a link, if any does."""
+        return next((sent for sent in self.waiting if sent.link == (sender, to)), None)
+
     def may_arrive(self, sent: Sent) -> bool:
         """Tell whether the network may deliver a message now."""
         if self.network == "any":
@@ -67,7 +77,7 @@ class Mail:
         self._delivered.add((sent.source, sent.message.to, sent.position))
         self._next[sent.link] = sent.place + 1
         if self.network == "fifo":
-            self.waiting = [other for other in self.waiting if self.may_arrive(other)]
+            self.waiting[:] = [other for other in self.waiting if self.may_arrive(other)]
         else:
             self.set_aside(sent)
             if self.network == "at-most-once":

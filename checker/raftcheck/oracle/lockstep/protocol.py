@@ -66,7 +66,7 @@ def faults(answer: Answer, request: Mapping[str, Any]) -> list[str]:
     begins = request["do"] == "begin" and answer.steps is not None
     if begins != (answer.header is not None) or begins != (answer.peer is not None):
         found.append('"peer" and "header" belong to the answer to "begin"')
-    if answer.header is not None:
+    elif answer.header is not None:
         found += header_faults(answer.header, request)
     return found
 

@@ -31,17 +31,19 @@ FIGURES = (
 )
 """What is counted, of a peer and of the reference alike."""
 
+UNASKED = ("timeout", "heartbeat", "other")
+"""What a server may do in consequence of something else."""
+
 ALLOWED: Mapping[str, tuple[str, ...]] = {
-    "begin": ("start",),
-    "timeout": ("timeout", "other"),
-    "heartbeat": ("heartbeat", "other"),
-    "propose": ("propose", "other"),
-    "deliver": ("receive", "other"),
+    "begin": ("start", "other"),
+    "timeout": UNASKED,
+    "heartbeat": UNASKED,
+    "propose": ("propose", *UNASKED),
+    "deliver": ("receive", *UNASKED),
     "crash": (),
-    "restart": ("start", "other"),
+    "restart": ("start", *UNASKED),
 }
-"""Which events may be in the steps of an answer. What a server does unasked after it was asked for something is
-"other", or a timeout that a message asks for."""
+"""Which events may be in the steps of an answer."""
 
 
 class Run:
@@ -65,6 +67,7 @@ class Run:
         self.logs: dict[str, list[int]] = {server: [] for server in servers}
         self.broken: Rejection | None = None
         self._committed = 0
+        self._ids: set[str | int] = set()
         begin = {"do": "begin", "servers": list(servers), "seed": seed}
         answer = answer_to(peer, begin)
         if answer.header is None or answer.steps is None:
@@ -111,6 +114,8 @@ class Run:
             return False
         if event.do in self.unsupported:
             return False
+        if event.crash_after is not None and "crash" in self.unsupported:
+            event = replace(event, crash_after=None)
         self.taken.append(event)
         before = len(self.trace)
         self.story[event.number] = in_words(event, sent)
@@ -175,9 +180,13 @@ class Run:
         self.mail.send(event.number, tuple(message for step in steps for message in step.sends))
 
     def _require_ids(self, steps: tuple[Step, ...]) -> None:
-        for step in steps:
-            if any(message.id is None for message in step.sends):
+        """Raise AdapterError unless each message that is sent can be told from all others."""
+        for message in (message for step in steps for message in step.sends):
+            if message.id is None:
                 raise AdapterError(f"{self._peer.name} gave no valid answer: each message that is sent needs an id")
+            if message.id in self._ids:
+                raise AdapterError(f"{self._peer.name} gave no valid answer: the id {message.id!r} comes again")
+            self._ids.add(message.id)
 
     def _count(self, step: Step) -> None:
         state, known = step.state, self.states.get(step.server)

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from raftcheck.explore.shorten import halves
-from raftcheck.oracle.lockstep.events import Event
+from raftcheck.oracle.lockstep.events import BEGIN, Event
+from raftcheck.oracle.lockstep.mail import delivery
 from raftcheck.oracle.lockstep.run import Run
 
 Begin = Callable[[], Run]
@@ -43,16 +44,31 @@ class Shortening:
 
 
 def repeat(begin: Begin, events: Sequence[Event]) -> Run:
-    """Begin a run and let events happen, up to the first that is rejected. Those that do nothing are left out."""
+    """Begin a run and let events happen, or their like, up to the first that is rejected.
+
+    Those that do nothing are left out.
+    """
     run = begin()
     done: list[Event] = []
     for event in events:
         if run.broken is not None:
             break
-        if run.take(event):
-            done.append(event)
+        possible = event if event.do != "deliver" or is_sent(run, event) else alike(run, event)
+        if possible is not None and run.take(possible):
+            done.append(possible)
     run.taken = done
     return run
+
+
+def is_sent(run: Run, event: Event) -> bool:
+    """Tell whether the message that an event delivers can be."""
+    return run.mail.find(event.source or BEGIN, event.server, event.position) is not None
+
+
+def alike(run: Run, event: Event) -> Event | None:
+    """Return the delivery of another message on the same link: that of the event may never have been sent."""
+    sent = run.mail.like(event.sender, event.server)
+    return None if sent is None else delivery(event.number, sent)
 
 
 def shortened(shortening: Shortening, events: Sequence[Event]) -> Run | None:

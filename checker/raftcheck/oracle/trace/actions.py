@@ -146,7 +146,7 @@ class Actions:
         The others that a guard goes through, it asks only whether there is a change of the configuration.
         """
         if name in GO_THROUGH_CHANGES:
-            return [index for index, _ in server.log.changes]
+            return [index for index, _ in server.log.changes if index > server.configuration_index]
         if name == raft.APPEND_ENTRIES.name:
             return range(arguments["prev"] + 1, arguments["last"] + 1)
         return range(self._append.entries.start + 1, self._append.entries.last + 1)
@@ -196,8 +196,8 @@ WITHOUT_GHOSTS = with_fields(
 
 ACTIONS = {action.name: action for action in WITHOUT_GHOSTS.actions}
 
-GO_THROUGH_CHANGES = ("ChangeConfiguration", "ApplyConfiguration")
-"""Actions whose guards go through the log for changes of the configuration."""
+GO_THROUGH_CHANGES = ("Timeout", "ChangeConfiguration", "ApplyConfiguration")
+"""Actions whose guards go through the log for changes of the configuration that are not in force yet."""
 
 
 def changed(server: Server, changes: Iterable[Change], reached: set[int]) -> tuple[Server, list[Fact]]:

@@ -86,8 +86,11 @@ class RaftproofLines:
         header = self._header.decode(text)
         if header.format != FORMAT:
             raise lines.fault(f"the format is {header.format!r}, not {FORMAT!r}")
+        named = (*header.servers, *header.learners)
         if not header.servers:
             raise lines.fault("the header names no servers")
+        if len(set(named)) < len(named):
+            raise lines.fault("the header names a server twice")
         return header
 
     def end(self, lines: Lines) -> None:

@@ -17,29 +17,27 @@ from raftcheck.oracle.judgement import Rejection, UnreadableError
 from raftcheck.oracle.lines import Lines
 from raftcheck.oracle.trace.actions import Actions, Append, Refused
 from raftcheck.oracle.trace.etcd_events import (
+    APPLY_CHANGE,
     BECOME_FOLLOWER,
     FOLLOWER,
     INIT_STATE,
     NOBODY,
     PRE_CANDIDATE,
-    ROLES,
     EtcdChange,
     EtcdMessage,
     Event,
-    Line,
     SingleChange,
+    read_event,
 )
-from raftcheck.oracle.trace.etcd_messages import SPEAKERS, UNASKED, meaningless
+from raftcheck.oracle.trace.etcd_messages import SPEAKERS, UNASKED, meaningless, require_own_match
 from raftcheck.oracle.trace.etcd_node import (
     Alternative,
     Node,
     Received,
-    configuration_fits,
-    differences,
     each,
-    fits,
     fitting,
     require,
+    require_shown,
     stages,
 )
 from raftcheck.oracle.trace.log import Entry, Log
@@ -56,6 +54,13 @@ NEEDS_DISK = ("MsgAppResp", "MsgVoteResp")
 
 MOST_ORDERS = 32
 
+PHASES = {
+    "new": (APPLY_CHANGE, BECOME_FOLLOWER),
+    "bootstrap": (APPLY_CHANGE,),
+    "restarting": (APPLY_CHANGE, BECOME_FOLLOWER),
+}
+"""What may come next of a server that begins. After that it is "fresh" until it does something, and then "running"."""
+
 
 class Sent(msgspec.Struct):
     """What a message that was sent contains; by which versions of its sender it was sent, if it needs its disk."""
@@ -66,12 +71,13 @@ class Sent(msgspec.Struct):
 
 
 def leads_to(entry: Entry, one: Members, other: Members) -> bool:
-    """Tell whether a change may give the other configuration: at once, or by joint consensus."""
+    """Tell whether a change may give the other configuration: at once, or by joint consensus, as several always do."""
     change: EtcdChange = entry.change
     if not change.changes:
         return bool(one.outgoing) and other == Members(one.voters)
     voters = change.voters_after(one.voters)
-    return not one.outgoing and other in (Members(voters), Members(voters, one.voters))
+    is_simple = len(change.changes) == 1 and other == Members(voters)
+    return not one.outgoing and (is_simple or other == Members(voters, one.voters))
 
 
 class EtcdLines:
@@ -89,8 +95,8 @@ class EtcdLines:
         self._actions, self._promises = Actions(leads_to), Promises()
         self._nodes: dict[str, Node] = {}
         self._bootstrap: list[str] = []
+        self._has_first_election = False
         self._in_force: dict[int, Members] = {}
-        self._decoder = msgspec.json.Decoder(Line)
         self._kinds: Counter[str] = Counter()
         self.checked = 0
 
@@ -106,7 +112,7 @@ class EtcdLines:
 
     def line(self, lines: Lines, text: str) -> Rejection | None:
         """Judge an event."""
-        event = self._decoded(lines, text)
+        event = read_event(lines, text, HANDLERS)
         node = self._nodes.get(event.nid)
         before = node.alternatives[0].server if node else None
         try:
@@ -124,23 +130,6 @@ class EtcdLines:
         kinds = ", ".join(f"{name} {count:,}" for name, count in sorted(self._kinds.items()))
         return {"servers": len(self._nodes), "events": kinds}
 
-    def _decoded(self, lines: Lines, text: str) -> Event:
-        """Return an event. Raises UnreadableError for a line that is none."""
-        try:
-            line = self._decoder.decode(text)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise lines.fault(f"no event of etcd's raft: {error}") from error
-        event = line.event
-        if line.tag != "trace":
-            raise lines.fault(f"the tag is {line.tag!r}, not 'trace': leave out other lines of the log")
-        if event.name not in HANDLERS:
-            raise lines.fault(f"unknown event {event.name!r}")
-        if event.role not in ROLES:
-            raise lines.fault(f"unknown role {event.role!r}")
-        if (event.msg is None) == event.name.startswith(("Send", "Receive")):
-            raise lines.fault(f"{event.name} {'without a' if event.msg is None else 'with a'} message")
-        return event
-
     def _judge(self, event: Event, node: Node | None) -> None:
         if event.name == INIT_STATE:
             self._init(event, node)
@@ -149,7 +138,11 @@ class EtcdLines:
             raise UndecidedError(f"server {event.nid} has no {INIT_STATE}: the trace does not begin at its beginning")
         if node is None:
             raise Refused("Restart", f"a server begins with {INIT_STATE}, and others have")
+        if event.name not in PHASES.get(node.phase, HANDLERS):
+            raise Refused("Restart", f"it has only begun, and {' or '.join(PHASES[node.phase])} has to come first")
         self._note_role(event, node)
+        if node.phase == "fresh" and event.name != BECOME_FOLLOWER:
+            node.phase = "running"
         alternatives = HANDLERS[event.name](self, event, node)
         if len(alternatives) == 1:
             self._promises.check(node.name, node.watched, alternatives[0].server)
@@ -186,18 +179,15 @@ class EtcdLines:
                 )
             self._nodes[event.nid] = Node(event.nid)
             return
-        on_disk = list(node.on_disk(event.log))
+        on_disk = node.on_disk(event.log)
         if not on_disk and node.has_forgotten:
             raise UndecidedError(f"server {event.nid} starts again from a state that is too long ago to be remembered")
         if not on_disk:
-            ends = sorted({server.log.last for _, servers in node.versions for server in servers})
+            ends = sorted({one.server.log.last for _, possible in node.versions for one in possible})
             known = ", ".join(map(str, ends[:5])) + (", ..." if len(ends) > 5 else "")
             raise Refused("Restart", f"its log ends at {event.log}; on its disk it may have ended at {known}")
-        lost = {lost for alternative in node.alternatives for lost in alternative.lost}
-        node.alternatives = [
-            Alternative(server, None, (*sorted(lost), (number, node.number))) for number, server in on_disk
-        ]
-        has_run = any(server != Server() for _, server in on_disk)
+        node.alternatives = on_disk
+        has_run = any(one.server != Server() for one in on_disk)
         node.phase, node.restarts = "restarting" if has_run else "new", node.restarts + 1
         node.watched, node.asks_around, node.restored = Server(), False, None
         node.proposed, node.changes, node.booted = 0, (), ()
@@ -210,7 +200,7 @@ class EtcdLines:
             walk = Walk(self._actions, node.name, alternative.server)
             walk.take("Restart", commit=event.state.commit, i=index, g=members)
             now = require(walk, event, alternative)
-            if not configuration_fits(walk.now, event) or node.restored not in (None, members.voters):
+            if node.restored not in (None, members.voters):
                 raise Refused("Restart", f"it comes back with {event.conf}, which was never in force there")
             had = tuple(had for had in now.server.had if had[0] <= index)  # the later ones come again
             return now._replace(server=replace(now.server, had=had))
@@ -224,16 +214,24 @@ class EtcdLines:
         """A server follows: it starts, is set up with its first members, sees a newer term, or steps aside."""
         if node.phase == "restarting":
             return self._restarted(event, node)
-        if node.phase == "new" and node.alternatives[0].pending is None and event.state.term == 1 and not event.log:
+        if node.phase == "new":
+            node.phase = "fresh"
+            return require_shown(node.alternatives, event)
+        if node.phase == "fresh" and self._may_bootstrap(event, node):
             node.phase = "bootstrap"
             self._actions.reached.add(1)
             booted = [one._replace(server=replace(one.server, current_term=1)) for one in node.alternatives]
             return require_shown(booted, event)
-        node.phase = "running" if event.state.term else "new"
+        node.phase = "running"
         try:
             return fitting(self._actions, node, event)
         except Refused:
             return each(node.alternatives, lambda alternative: self._follow_unasked(event, node, alternative))
+
+    def _may_bootstrap(self, event: Event, node: Node) -> bool:
+        """Tell whether a server seems to be set up with first members: in term 1, in which there is no election."""
+        server = node.alternatives[0].server
+        return event.state.term == 1 and not self._has_first_election and server.configuration == Members()
 
     def _follow_unasked(self, event: Event, node: Node, alternative: Alternative) -> Alternative:
         """Follow for no reason that the trace tells: a message of a kind that is not recorded, or no quorum."""
@@ -248,6 +246,7 @@ class EtcdLines:
 
     def _become_candidate(self, event: Event, node: Node) -> list[Alternative]:
         """An election begins. Its own vote a server counts only when it has come to it."""
+        self._has_first_election |= event.state.term == 1
         return self._each(event, node, lambda walk, _: walk.time_out(), forget_votes=True)
 
     def _become_leader(self, event: Event, node: Node) -> list[Alternative]:
@@ -470,9 +469,10 @@ class EtcdLines:
         remembering = [a for a in sender.alternatives if any(not a.has_lost(number) for number in sent.numbers)]
         if not remembering:
             raise Refused("Restart", f"{message.source} has crashed and lost what it says here")
-        sender.alternatives = remembering
-        if sender.restarts == sent.restarts:
-            sender.rely_on(sent.numbers[0])
+        if len(remembering) < len(sender.alternatives):
+            sender.leave(remembering)
+        survived = (n for n in sent.numbers if any(not alternative.has_lost(n) for alternative in remembering))
+        sender.rely_on(min(survived))
 
     def _with_message(
         self, node: Node, alternative: Alternative, message: EtcdMessage, append: Append | None
@@ -495,6 +495,8 @@ class EtcdLines:
         for name in meaningless(message, event.state.commit):
             raise Refused(SPEAKERS[message.type][0], f"{name} is {getattr(message, name)} in a {message.type}")
         is_own = message.to == node.name and message.type == "MsgAppResp"
+        if is_own and message.reject:
+            raise Refused("AcknowledgeOwn", "it refuses its own entries")
         if is_own:
             found, contained = self._append(event, node), None
         else:
@@ -510,16 +512,14 @@ class EtcdLines:
         contained: dict[Append | None, None] = {}
 
         def after(alternative: Alternative) -> Alternative:
+            require_own_match(event, alternative.server)
             walk = Walk(self._actions, node.name, alternative.server)
-            self._require_counted(event, walk.now)
             if message.type == "MsgVoteResp":  # it is sent before the vote is noted
                 require(walk, event, alternative)
             append, pending = speak(walk, message, alternative.pending)
             now = alternative._replace(server=walk.now, pending=pending)
             if message.type != "MsgVoteResp":
                 require(walk, event, now)
-            if not configuration_fits(now.server, event):
-                raise Refused("ApplyConfiguration", f"the configuration is {now.server.configuration}")
             contained[append] = None
             return now
 
@@ -528,12 +528,6 @@ class EtcdLines:
         if len(contained) > 1:
             raise UndecidedError("the trace does not tell which entries are sent")
         return found, next(iter(contained))
-
-    def _require_counted(self, event: Event, server: Server) -> None:
-        """Raise Refused if a leader claims to have counted more of its own entries than it has answered for."""
-        claimed, known = event.prop.match, dict(server.match_index).get(event.nid, 0)
-        if claimed is not None and claimed > known:
-            raise Refused("HandleAcknowledgement", f"match index {claimed} of its own, and {known} is acknowledged")
 
     def _asked(self, event: Event, node: Node) -> list[Alternative]:
         """Return the alternatives in which a server may answer: with the message before it, in its term or a newer."""
@@ -557,14 +551,6 @@ class EtcdLines:
             elif earlier is not None:
                 sent.numbers = [*earlier.numbers, node.number + 1]
         self._network.send((message.source, message.to), message, sent)
-
-
-def require_shown(alternatives: list[Alternative], event: Event) -> list[Alternative]:
-    """Return the alternatives that an event shows. Raises Refused if there are none."""
-    found = [one for one in alternatives if fits(one.server, event) and configuration_fits(one.server, event)]
-    if not found:
-        raise Refused("Bootstrap", differences(alternatives[0].server, event)[0])
-    return found
 
 
 HANDLERS: dict[str, Callable[[EtcdLines, Event, Node], list[Alternative]]] = {

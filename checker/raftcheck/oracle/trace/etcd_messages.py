@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from raftcheck.oracle.trace.actions import Append, Refused
-from raftcheck.oracle.trace.etcd_events import NOBODY, EtcdMessage
+from raftcheck.oracle.trace.etcd_events import NOBODY, EtcdMessage, Event
 from raftcheck.oracle.trace.etcd_node import Received, contents, get_request_vote, handled
+from raftcheck.oracle.trace.server import Server
 from raftcheck.oracle.trace.walk import Walk
 
 Spoken = tuple[Append | None, Received | None]
@@ -136,3 +137,10 @@ def meaningless(message: EtcdMessage, commit: int) -> Iterator[str]:
             yield name
     if message.type == "MsgAppResp" and message.commit not in (0, commit):
         yield "commit"
+
+
+def require_own_match(event: Event, server: Server) -> None:
+    """Raise Refused if a leader tells a higher match index of its own than it can know: with less it can do less."""
+    known, told = dict(server.match_index).get(event.nid, 0), event.prop.match
+    if told is not None and told > known:
+        raise Refused("HandleAcknowledgement", f"its own match index is {known}, and {told} is claimed")

@@ -64,7 +64,9 @@ class Node(msgspec.Struct):
     alternatives: list[Alternative] = msgspec.field(default_factory=lambda: [Alternative(Server())])
     phase: str = "new"
     number: int = 0
-    versions: list[tuple[int, tuple[Server, ...]]] = msgspec.field(default_factory=lambda: [(0, (Server(),))])
+    versions: list[tuple[int, tuple[Alternative, ...]]] = msgspec.field(
+        default_factory=lambda: [(0, (Alternative(Server()),))]
+    )
     has_forgotten: bool = False
     proposed: int = 0
     changes: tuple[EtcdChange, ...] = ()
@@ -83,27 +85,40 @@ class Node(msgspec.Struct):
         if self.phase == "bootstrap":
             return  # only the whole set of first members is ever on a disk
         number, latest = self.versions[-1]
-        servers = different(alternative.server for alternative in alternatives)
-        if different(map(durable, servers)) == different(map(durable, latest)):
-            self.versions[-1] = (number, servers)
+        if len(alternatives) == len(latest) == 1 and alternatives[0].server is latest[0].server:
+            return
+        possible = different(alternative._replace(pending=None) for alternative in alternatives)
+        if all(any(durable(one.server) == durable(other.server) for other in latest) for one in possible):
+            self.versions[-1] = (number, possible)
         else:
-            self.versions.append((self.number, servers))
+            self.versions.append((self.number, possible))
         if len(self.versions) > MOST_VERSIONS:
             del self.versions[: MOST_VERSIONS // 2]
             self.has_forgotten = True
 
-    def on_disk(self, last: int) -> Iterator[tuple[int, Server]]:
-        """Yield what may be on its disk with a log up to `last`: until which number it was so, and the state."""
+    def on_disk(self, last: int) -> list[Alternative]:
+        """Return what may be on its disk with a log up to `last`, with what a crash has taken then."""
         untils = [number - 1 for number, _ in self.versions[1:]] + [self.number]
-        for until, (_, servers) in zip(untils, self.versions, strict=True):
-            for server in servers:
-                if server.log.last == last:
-                    yield until, server
+        return [
+            one._replace(lost=(*one.lost, (until, self.number)))
+            for until, (_, possible) in zip(untils, self.versions, strict=True)
+            for one in possible
+            if one.server.log.last == last
+        ]
 
     def restarted(self, alternatives: list[Alternative]) -> None:
         """Begin anew with what was on its disk."""
         self.phase = "running"
-        self.versions = [(self.number, different(alternative.server for alternative in alternatives))]
+        self.versions = [(self.number, tuple(alternatives))]
+
+    def leave(self, remaining: list[Alternative]) -> None:
+        """Only some alternatives are left: those of earlier states that had lost the same lead to them."""
+        self.alternatives = remaining
+        if self.phase == "restarting":
+            return  # the earlier states are forgotten anyway, once it has begun
+        losses = {one.lost for one in remaining}
+        kept = [(number, tuple(one for one in possible if one.lost in losses)) for number, possible in self.versions]
+        self.versions = [version for version in kept if version[1]]
 
     def rely_on(self, number: int) -> None:
         """Somebody has received what the server had answered by then: that is on its disk."""
@@ -292,7 +307,7 @@ def differences(server: Server, event: Event) -> tuple[str, str]:
 
 def require(walk: Walk, event: Event, alternative: Alternative) -> Alternative:
     """Return the alternative as the walk has left it. Raises Refused unless that is what the event shows."""
-    if not fits(walk.now, event):
+    if not fits(walk.now, event) or not configuration_fits(walk.now, event):
         what, reason = differences(walk.now, event)
         raise Refused(walk.changer_of(what), reason)
     return alternative._replace(server=walk.now)
@@ -309,4 +324,12 @@ def each(possible: Iterable[T], step: Callable[[T], Alternative]) -> list[Altern
             refusal = error
     if not found:
         raise refusal
+    return found
+
+
+def require_shown(alternatives: list[Alternative], event: Event) -> list[Alternative]:
+    """Return the alternatives that an event shows. Raises Refused if there are none."""
+    found = [one for one in alternatives if fits(one.server, event) and configuration_fits(one.server, event)]
+    if not found:
+        raise Refused("Bootstrap", differences(alternatives[0].server, event)[0])
     return found

@@ -20,6 +20,7 @@ def handle(walk: Walk, step: Step, append: Append | None, log: Log) -> None:
     change_term(walk, step)
     if step.message is not None and type(step.message) in RECEIVERS:
         RECEIVERS[type(step.message)](walk, step, step.message, append)
+    learn_committed(walk, step)
     step_aside(walk, step)
     lead(walk, step, log)
     apply_changes(walk, step)
@@ -127,6 +128,17 @@ RECEIVERS: dict[type, Callable[[Walk, Step, Any, Append | None], None]] = {
 }
 
 
+def learn_committed(walk: Walk, step: Step) -> None:
+    """Propose LearnCommitted if the commit index becomes what a message about votes tells."""
+    message = step.message
+    if isinstance(message, ABOUT_VOTES) and step.state.commit == message.commit > walk.now.commit_index:
+        heard = frozenset([("told_committed", (message.commit, message.commit_term))])
+        walk.take("LearnCommitted", heard=heard, i=message.commit, u=message.commit_term)
+
+
+ABOUT_VOTES = (msg.RequestVote, msg.RequestVoteResponse, msg.PreVote, msg.PreVoteResponse)
+
+
 # What a server does by itself
 
 
@@ -192,6 +204,9 @@ def say(walk: Walk, step: Step, message: msg.Message) -> Append | None:
     kind = type(message)
     if kind not in (msg.PreVote, msg.PreVoteResponse, msg.Other) and message.term != walk.now.current_term:
         raise Refused(TERMS, f"in term {walk.now.current_term} it sends a message of term {message.term}")
+    if isinstance(message, ABOUT_VOTES) and (message.commit or message.commit_term):
+        walk.take("TellCommitted", i=message.commit)
+        require_said(walk, "TellCommitted", ("told_committed", (message.commit, message.commit_term)))
     return SENDERS[kind](walk, step, message) if kind in SENDERS else None
 
 
@@ -258,6 +273,10 @@ def say_snapshot(walk: Walk, _: Step, message: msg.InstallSnapshot) -> Append:
     if log.term_at(message.index) != message.index_term:
         reason = f"the entry at {message.index} is of term {log.term_at(message.index)}, not {message.index_term}"
         raise Refused("AppendEntries", reason)
+    known = next((change for at, change in reversed(log.changes) if at <= message.index), walk.now.had[0][1])
+    if message.configuration is not None and members_of(message.configuration) != known:
+        reason = f"at {message.index} the configuration is {known}, not {members_of(message.configuration)}"
+        raise Refused("ApplyConfiguration", reason)
     walk.send(Append(message.term, walk.n, message.index_term, log.part(message.index, message.index), message.index))
     return Append(message.term, walk.n, 0, log.part(0, message.index), message.index)
 

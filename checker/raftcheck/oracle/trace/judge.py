@@ -12,8 +12,8 @@ from raftcheck.oracle.trace.actions import Actions, Append, Refused
 from raftcheck.oracle.trace.data import Data
 from raftcheck.oracle.trace.handling import handle, say
 from raftcheck.oracle.trace.log import Entry, Log
-from raftcheck.oracle.trace.messages import Configuration, Message, MessageBase, TracedEntry
-from raftcheck.oracle.trace.network import NETWORKS, NetworkName
+from raftcheck.oracle.trace.messages import Configuration, InstallSnapshot, Message, MessageBase, TracedEntry
+from raftcheck.oracle.trace.network import NETWORKS, NetworkName, UndecidedError
 from raftcheck.oracle.trace.promises import Promises
 from raftcheck.oracle.trace.server import Members, Server, members_of
 from raftcheck.oracle.trace.steps import Header, LogChange, State, Step
@@ -34,7 +34,7 @@ class StepJudge:
         self._actions = Actions(lambda entry, one, other: entry.change == other)
         self._servers: dict[str, Server] = {}
         self._first = {name: started(members) for name in (*header.servers, *header.learners)}
-        self._matches: dict[str, dict[str, int]] = {}
+        self._matches: dict[str, tuple[int, dict[str, int]]] = {}
         self._promises, self._data = Promises(), Data()
         self._taken: Counter[str] = Counter()
         for server in self._first:
@@ -73,6 +73,8 @@ class StepJudge:
         content = self._receive(step)
         known = before or self._first_of(step.server)
         log = self._log_after(known.log, step.log)
+        if isinstance(step.message, InstallSnapshot) and content is not None and step.log is None:
+            log = with_snapshot(log, content, step.state.commit)
         if before is None or step.event == "start":
             walk = self._start(step, before)
         else:
@@ -118,6 +120,8 @@ class StepJudge:
             raise MalformedStepError('the first event of a server is not "start"')
         self._matches.pop(step.server, None)
         if before is None:
+            if step.state.term or step.state.last:
+                raise UndecidedError(f"server {step.server} does not begin with an empty log in term 0")
             return Walk(self._actions, step.server, self._first_of(step.server))
         walk = Walk(self._actions, step.server, before)
         wanted = members_of(step.state.configuration)
@@ -137,20 +141,26 @@ class StepJudge:
     def _require_known(self, walk: Walk, step: Step) -> None:
         """Compare what a leader claims to know of the others, and a candidate of its votes. Less is allowed."""
         state, now, server = step.state, walk.now, step.server
-        if state.match is None or not now.leader:
-            self._matches.pop(server, None)
-        else:
-            known, last = dict(now.match_index), self._matches.get(server, {})
-            for follower, index in state.match.items():
-                if follower != server and index > known.get(follower, 0):
-                    reason = f"match index {index} of {follower}, which has acknowledged {known.get(follower, 0)}"
-                    raise Refused("HandleAcknowledgement", reason)
-                if follower != server and index < last.get(follower, 0):
-                    reason = f"the match index of {follower} goes back from {last[follower]} to {index}"
-                    raise Refused("HandleAcknowledgement", reason)
-            self._matches[server] = dict(state.match)
-        if state.votes is not None and now.candidate and not state.votes <= now.votes_granted:
+        if state.match and not now.leader:
+            raise MalformedStepError(f"{server} tells match indexes, and is no leader")
+        if state.match is not None:
+            self._require_match(server, now, state.match)
+        if state.votes is not None and not state.votes <= now.votes_granted:
             raise Refused("HandleVote", f"a vote of {', '.join(sorted(state.votes - now.votes_granted))} is counted")
+
+    def _require_match(self, server: str, now: Server, match: dict[str, int]) -> None:
+        """Raise Refused unless match indexes are at most what was acknowledged, and do not go back in a term."""
+        known = {**dict(now.match_index), server: now.log.last}
+        term, last = self._matches.get(server, (0, {}))
+        last = last if term == now.current_term else {}
+        for follower, index in match.items():
+            if index > known.get(follower, 0):
+                reason = f"match index {index} of {follower}, which has acknowledged {known.get(follower, 0)}"
+                raise Refused("HandleAcknowledgement", reason)
+            if index < last.get(follower, 0):
+                reason = f"the match index of {follower} goes back from {last[follower]} to {index}"
+                raise Refused("HandleAcknowledgement", reason)
+        self._matches[server] = (now.current_term, {**last, **match})
 
 
 class MalformedStepError(ModelError):
@@ -160,6 +170,12 @@ class MalformedStepError(ModelError):
 def started(members: Members) -> Server:
     """Return a server that has never run."""
     return Server(configuration=members, had=((0, members),))
+
+
+def with_snapshot(log: Log, snapshot: Append, commit: int) -> Log:
+    """Return a log with a snapshot installed, if a commit index tells that it is: its entries need not be listed."""
+    index = snapshot.entries.last
+    return snapshot.entries if commit >= index >= log.first_difference(snapshot.entries) else log
 
 
 def entry_of(traced: TracedEntry) -> Entry:
@@ -179,13 +195,14 @@ def require_equal(walk: Walk, step: Step, log: Log) -> None:
     for name, specified in claims_of(state_of(walk.now, step.state), walk.now.log):
         if claims[name] != specified:
             by = f"after {', '.join(walk.taken)}" if walk.taken else "without any action"
-            raise Refused(walk.changer_of(name), f"{by} the {name} is {specified}, and {claims[name]} is claimed")
+            shown = [NOBODY if value is None else value for value in (specified, claims[name])]
+            raise Refused(walk.changer_of(name), f"{by} the {name} is {shown[0]}, and {shown[1]} is claimed")
 
 
 def claims_of(state: State, log: Log) -> Iterator[tuple[str, Any]]:
     """Yield what can be compared, by name."""
     yield "term", state.term
-    yield "vote", state.vote or "none"
+    yield "vote", state.vote
     yield "role", "follower" if state.role == "pre-candidate" else state.role
     yield "last index", state.last
     yield "log", log
@@ -207,6 +224,10 @@ def state_of(server: Server, like: State) -> State:
         server.log.last,
         configuration=members,
     )
+
+
+NOBODY = "none"
+"""How it is shown that a server has not voted."""
 
 
 def claimed(step: Step) -> dict[str, Any]:

@@ -64,15 +64,19 @@ class Log(NamedTuple):
 
     def followed_by(self, entries: Iterable[Entry]) -> "Log":
         """Return the log with more entries at its end."""
-        last, firsts, terms, changes = self.last, list(self.firsts), list(self.terms), list(self.changes)
+        last, term_before = self.last, self.terms[-1] if self.terms else 0
+        firsts, terms, changes = [], [], []
         for term, change in entries:
             last += 1
-            if not terms or terms[-1] != term:
+            if term != term_before:
                 firsts.append(last)
                 terms.append(term)
+                term_before = term
             if change is not None:
                 changes.append((last, change))
-        return Log(self.start, last, tuple(firsts), tuple(terms), tuple(changes))
+        # Without a new term, the tuples stay the same objects: appending does not grow with the number of terms.
+        return Log(self.start, last, self.firsts + tuple(firsts), self.terms + tuple(terms),
+                   self.changes + tuple(changes))  # fmt: skip
 
     def __iter__(self) -> Iterator[Entry]:
         return (self.entry(index) for index in range(self.start + 1, self.last + 1))

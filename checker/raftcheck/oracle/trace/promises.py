@@ -17,15 +17,17 @@ class Promises:
         self._committed = Log()
 
     def check(self, n: str, before: Server, after: Server) -> None:
-        """Look at what has become of a server. Raises Refused if a promise is broken."""
+        """Look at what has become of a server. Raises Refused if a promise is broken.
+
+        Of what it had applied, the last entry is looked at: by Log Matching those before it are there if it is.
+        """
         if after.leader:
             other = self._leaders.setdefault(after.current_term, n)
             if other != n:
                 raise Refused("Election Safety", f"{other} and {n} both lead term {after.current_term}")
-        if after.log is not before.log and after.log.first_difference(before.log, 0, before.commit_index) <= (
-            before.commit_index
-        ):
-            raise Refused("Applied Entries Stay", f"the log was {before.log}, committed up to {before.commit_index}")
+        applied = before.commit_index
+        if after.log is not before.log and after.log.term_at(applied) != before.log.term_at(applied):
+            raise Refused("Applied Entries Stay", f"the log was {before.log}, committed up to {applied}")
         if after.commit_index > before.commit_index:
             self._check_committed(after, before.commit_index)
 

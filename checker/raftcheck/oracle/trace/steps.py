@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from raftcheck.oracle.trace.messages import Configuration, Message, TracedEntry
+from raftcheck.oracle.trace.messages import Configuration, Message, Number, ServerName, TracedEntry
 
 FORMAT = "raftproof/trace/1"
 
@@ -21,8 +21,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     """
 
     format: str
-    servers: tuple[str, ...]
-    learners: tuple[str, ...] = ()
+    servers: tuple[ServerName, ...]
+    learners: tuple[ServerName, ...] = ()
     network: NetworkName = "any"
     source: str = ""
 
@@ -34,20 +34,20 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     it) and `configuration` (who it takes for the members) are judged if they are given.
     """
 
-    term: int
-    vote: str | None
+    term: Number
+    vote: ServerName | None
     role: Role
-    commit: int
-    last: int
-    match: dict[str, int] | None = None
-    votes: frozenset[str] | None = None
+    commit: Number
+    last: Number
+    match: dict[ServerName, Number] | None = None
+    votes: frozenset[ServerName] | None = None
     configuration: Configuration | None = None
 
 
 class LogChange(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The log after a step: its first `keep` entries as they were, and then `entries`."""
 
-    keep: int
+    keep: Number
     entries: tuple[TracedEntry, ...] = ()
 
 
@@ -59,7 +59,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     log has changed.
     """
 
-    server: str
+    server: ServerName
     event: Event
     state: State
     message: Message | None = None

@@ -14,8 +14,6 @@ pub struct Options {
     pub check_quorum: bool,
     /// Cut logs down to a snapshot, so that servers that are far behind get one.
     pub compact: bool,
-    /// Messages of elections tell no commit index.
-    pub plain_votes: bool,
 }
 
 impl Options {

@@ -22,7 +22,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-const NAMES: &str = "--pre-vote, --check-quorum, --compact, --plain-votes";
+const NAMES: &str = "--pre-vote, --check-quorum, --compact";
 
 fn options() -> Options {
     let mut options = Options::default();
@@ -31,7 +31,6 @@ fn options() -> Options {
             "--pre-vote" => options.pre_vote = true,
             "--check-quorum" => options.check_quorum = true,
             "--compact" => options.compact = true,
-            "--plain-votes" => options.plain_votes = true,
             _ => {
                 eprintln!("{argument} is not one of {NAMES}");
                 std::process::exit(2);

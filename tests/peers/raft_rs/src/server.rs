@@ -135,9 +135,6 @@ impl Server {
                 let snapshot = message.mut_snapshot();
                 let index = snapshot.get_metadata().index as usize;
                 snapshot.data = words::bytes_of(&self.log[..index]).into();
-            } else if self.options.plain_votes && words::is_of_an_election(message) {
-                message.commit = 0;
-                message.commit_term = 0;
             }
         }
         self.compact();

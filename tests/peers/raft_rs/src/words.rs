@@ -3,8 +3,7 @@
 //! - `MsgAppend` is AppendEntries, `MsgHeartbeat` is Heartbeat, `MsgSnapshot` is InstallSnapshot; hints of refusals, read
 //!   contexts and priorities are left out.
 //! - Messages that ask for votes, and those that refuse them, also tell a commit index and the term of its entry
-//!   (`commit`, `commit_term`), and whoever gets them may advance its own by it. A trace has no place for that: with
-//!   `--plain-votes` these fields are emptied before the message leaves, as if it came from a version without them.
+//!   (`commit`, `commit_term`), and whoever gets them may advance its own by it.
 //! - `MsgPropose`, a proposal that is passed on to the leader, carries no term. It is told with the sender's.
 
 use raft::eraftpb::{Entry, Message, MessageType};
@@ -69,6 +68,10 @@ pub fn message(message: &Message, from: &str, term: u64, id: usize, names: &[Str
     told["from"] = from.into();
     told["to"] = names[message.to as usize - 1].clone().into();
     told["term"] = if message.term == 0 { term } else { message.term }.into();
+    if is_of_an_election(message) && message.commit > 0 {
+        told["commit"] = message.commit.into();
+        told["commit_term"] = message.commit_term.into();
+    }
     told
 }
 
@@ -101,7 +104,7 @@ fn content(message: &Message) -> Value {
 }
 
 /// Tell whether a message asks for a vote or answers that.
-pub fn is_of_an_election(message: &Message) -> bool {
+fn is_of_an_election(message: &Message) -> bool {
     matches!(
         message.get_msg_type(),
         MessageType::MsgRequestVote
