@@ -331,5 +331,5 @@ def require_shown(alternatives: list[Alternative], event: Event) -> list[Alterna
     """Return the alternatives that an event shows. Raises Refused if there are none."""
     found = [one for one in alternatives if fits(one.server, event) and configuration_fits(one.server, event)]
     if not found:
-        raise Refused("Bootstrap", differences(alternatives[0].server, event)[0])
+        raise Refused("Bootstrap", differences(alternatives[0].server, event)[1])
     return found
