@@ -247,24 +247,20 @@ class EtcdLines:
     def _become_candidate(self, event: Event, node: Node) -> list[Alternative]:
         """An election begins. Its own vote a server counts only when it has come to it."""
         self._has_first_election |= event.state.term == 1
-        return self._each(event, node, lambda walk, _: walk.time_out(), forget_votes=True)
+        begun = self._each(event, node, Walk.time_out)
+        return [one._replace(server=replace(one.server, votes_granted=frozenset())) for one in begun]
 
     def _become_leader(self, event: Event, node: Node) -> list[Alternative]:
         """An election is won."""
-        return self._each(event, node, lambda walk, _: walk.become_leader())
+        return self._each(event, node, Walk.become_leader)
 
-    def _each(
-        self, event: Event, node: Node, take: Callable[[Walk, Alternative], Any], *, forget_votes: bool = False
-    ) -> list[Alternative]:
+    def _each(self, event: Event, node: Node, take: Callable[[Walk], None]) -> list[Alternative]:
         """Take an action in each alternative in which it is possible, and leads to what the event shows."""
 
         def after(stage: Alternative) -> Alternative:
             walk = Walk(self._actions, node.name, stage.server)
-            take(walk, stage)
-            server = require(walk, event, stage).server
-            if forget_votes:
-                server = replace(server, votes_granted=frozenset())
-            return stage._replace(server=server, pending=None)
+            take(walk)
+            return require(walk, event, stage)._replace(pending=None)
 
         possible = (stage for one in node.alternatives for stage in stages(self._actions, node.name, one))
         return each(possible, after)
@@ -554,7 +550,7 @@ class EtcdLines:
 
 
 HANDLERS: dict[str, Callable[[EtcdLines, Event, Node], list[Alternative]]] = {
-    "InitState": EtcdLines._settle,
+    INIT_STATE: EtcdLines._settle,  # never asked: with it a server begins, and there are no alternatives yet
     "BecomeFollower": EtcdLines._become_follower,
     "BecomeCandidate": EtcdLines._become_candidate,
     "BecomeLeader": EtcdLines._become_leader,
