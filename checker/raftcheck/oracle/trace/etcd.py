@@ -62,6 +62,10 @@ PHASES = {
 """What may come next of a server that begins. After that it is "fresh" until it does something, and then "running"."""
 
 
+WHILE_PROPOSED = ("ChangeConf", "Replicate", "SendAppendEntriesResponse")
+"""What happens from the proposal of a change of the membership until it is appended."""
+
+
 class Sent(msgspec.Struct):
     """What a message that was sent contains; by which versions of its sender it was sent, if it needs its disk."""
 
@@ -143,6 +147,8 @@ class EtcdLines:
         self._note_role(event, node)
         if node.phase == "fresh" and event.name != BECOME_FOLLOWER:
             node.phase = "running"
+        if event.name not in WHILE_PROPOSED:
+            node.changes = ()  # the library has dropped them: its log would have grown too large
         alternatives = HANDLERS[event.name](self, event, node)
         if len(alternatives) == 1:
             self._promises.check(node.name, node.watched, alternatives[0].server)
