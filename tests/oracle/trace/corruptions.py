@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.oracle.trace.laws import LEADER, PRE_CANDIDATE, Event, is_sent, key_of
+from tests.oracle.trace.shown import LEADER, PRE_CANDIDATE, Event, is_sent, key_of
 
 REQUESTS, RESPONSES = ("MsgApp", "MsgHeartbeat", "MsgVote"), ("MsgAppResp", "MsgHeartbeatResp", "MsgVoteResp")
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import count, islice
 from typing import Any
 
-from tests.oracle.trace.laws import CANDIDATE, FOLLOWER, LEADER, NOBODY
+from tests.oracle.trace.shown import CANDIDATE, FOLLOWER, LEADER, NOBODY
 
 NAMES = ["1", "2", "3"]
 HEARTBEAT_EVERY, ELECTION_EVERY = 4, 500

@@ -19,7 +19,8 @@ from raftcheck.oracle import Judgement
 from raftcheck.oracle.trace.api import judge_trace
 from tests.conftest import ROOT
 from tests.oracle.trace.corruptions import KINDS, Corruption, Trace, corruptions, why_legal
-from tests.oracle.trace.laws import BEGINNINGS, Broken, Event, first_broken
+from tests.oracle.trace.laws import BEGINNINGS, Broken, first_broken
+from tests.oracle.trace.shown import Event
 
 EXAMPLE = ROOT.parent / "shared" / "data" / "etcd-raft" / "example.ndjson"
 """A trace of the project that the tracer comes from: etcd-io/raft, tla/example.ndjson."""
