@@ -111,9 +111,10 @@ class Walk:
 
     def count_own(self) -> None:
         """As the leader, count what is on its own disk: all of its log."""
-        if self.now.leader:
-            self.take("AcknowledgeOwn", i=self.now.log.last)
-            self.count_acknowledgement(self.n, self.now.current_term, self.now.log.last)
+        now = self.now
+        if now.leader and self.n not in now.matching(now.log.last):
+            self.take("AcknowledgeOwn", i=now.log.last)
+            self.count_acknowledgement(self.n, now.current_term, now.log.last)
 
     def commit(self, index: int) -> None:
         """Advance the commit index as the leader, by all the servers that are known to have the entry."""
