@@ -1,0 +1,51 @@
+"""Why a request is refused, in etcd's words: clients tell errors by text and code.
+
+The texts and codes are those of etcd's api/v3rpc/rpctypes/error.go.
+"""
+
+import enum
+
+from raftimpl.errors import RaftError
+
+
+class Code(enum.IntEnum):
+    """The status codes of gRPC, as far as etcd uses them."""
+
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    UNAVAILABLE = 14
+
+
+class RequestError(RaftError):
+    """A request that is refused. Equal refusals are equal, on every server alike."""
+
+    def __init__(self, code: Code, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RequestError) and (self.code, self.text) == (other.code, other.text)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.text))
+
+
+def empty_key() -> RequestError:
+    """Return the refusal of a request without a key."""
+    return RequestError(Code.INVALID_ARGUMENT, "etcdserver: key is not provided")
+
+
+def no_leader() -> RequestError:
+    """Return the refusal of a server that knows no leader; the request had no effect."""
+    return RequestError(Code.UNAVAILABLE, "etcdserver: no leader")
+
+
+def timed_out() -> RequestError:
+    """Return the news that the answer did not come in time; a write may still take effect."""
+    return RequestError(Code.UNAVAILABLE, "etcdserver: request timed out")
