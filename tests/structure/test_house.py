@@ -14,6 +14,8 @@ PACKAGES = {"raftspec": ROOT / "spec", "raftimpl": ROOT / "impl", "raftcheck": R
 ALLOWED = {
     "raftspec": {"raftspec"},
     "raftimpl": {"raftspec", "raftimpl"},
+    "raftimpl.store": {"raftimpl.errors", "raftimpl.store"},
+    "raftimpl.etcd": {"raftimpl.errors", "raftimpl.store", "raftimpl.etcd"},
     "raftcheck.model": {"raftcheck.model"},
     "raftcheck.explore": {"raftcheck.model", "raftcheck.explore"},
     "raftcheck.report": {"raftcheck.model", "raftcheck.explore", "raftcheck.report", "raftcheck.version"},
@@ -42,6 +44,12 @@ STANDARD_LIBRARY_OF_THE_SPECIFICATION = {
 PURE = ["raftspec", "raftimpl"]
 """Packages without clock, randomness, I/O, logging and globals."""
 
+AROUND_THE_CORE = ["raftimpl.store", "raftimpl.running", "raftimpl.etcd"]
+"""What makes a server of the core; the core knows nothing of them."""
+
+DETERMINISTIC = "raftimpl.store"
+"""Changes in place, but by what it is asked alone."""
+
 FORMULAS = {"raftspec.logic"}
 """Where == builds a formula and compares nothing."""
 
@@ -50,6 +58,10 @@ FORBIDDEN_MODULES = {
     "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "threading", "time", "uuid", "warnings",
 }  # fmt: skip
 FORBIDDEN_CALLS = {"breakpoint", "eval", "exec", "hash", "id", "input", "open", "print", "__import__"}
+
+
+def is_within(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(prefix + ".")
 
 
 def sources(package: str) -> Iterator[tuple[str, Path, ast.Module]]:
@@ -63,7 +75,12 @@ def name_of_source(value: object) -> str:
 
 
 ALL_SOURCES = [source for package in PACKAGES for source in sources(package)]
-PURE_SOURCES = [source for package in PURE for source in sources(package)]
+PURE_SOURCES = [
+    source
+    for package in PURE
+    for source in sources(package)
+    if not any(is_within(source[0], around) for around in AROUND_THE_CORE)
+]
 
 
 def imported_modules(tree: ast.Module) -> Iterator[str]:
@@ -75,10 +92,6 @@ def imported_modules(tree: ast.Module) -> Iterator[str]:
             yield str(node.module)
 
 
-def is_within(module: str, prefix: str) -> bool:
-    return module == prefix or module.startswith(prefix + ".")
-
-
 def rule_for(module: str) -> set[str]:
     return ALLOWED[max((prefix for prefix in ALLOWED if is_within(module, prefix)), key=len)]
 
@@ -88,6 +101,23 @@ def test_who_may_import_whom(module: str, path: Path, tree: ast.Module) -> None:
     for imported in imported_modules(tree):
         if imported.split(".")[0] in PACKAGES:
             assert any(is_within(imported, prefix) for prefix in rule_for(module)), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize(("module", "path", "tree"), PURE_SOURCES, ids=name_of_source)
+def test_the_core_does_not_know_what_is_around_it(module: str, path: Path, tree: ast.Module) -> None:
+    for imported in imported_modules(tree):
+        assert not any(is_within(imported, around) for around in AROUND_THE_CORE), f"{module} imports {imported}"
+
+
+def test_the_store_depends_on_its_requests_alone() -> None:
+    """No clock, no randomness, no I/O: every server that applies the same requests has the same store."""
+    for module, _, tree in sources("raftimpl"):
+        if is_within(module, DETERMINISTIC):
+            assert not {name.split(".")[0] for name in imported_modules(tree)} & FORBIDDEN_MODULES, module
+            for node in ast.walk(tree):
+                assert not isinstance(node, ast.Global | ast.Nonlocal | ast.AsyncFunctionDef | ast.Await), module
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                    assert node.func.id not in FORBIDDEN_CALLS - {"hash"}, f"{module}:{node.lineno}"
 
 
 def test_the_specification_depends_on_nothing() -> None:
@@ -152,7 +182,7 @@ def test_no_function_of_the_core_changes_a_table_of_its_module(module: str, path
 def test_functions_and_files_are_small(module: str, path: Path, tree: ast.Module) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 600
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = len((ast.get_docstring(node) or "").splitlines())
             size = (node.end_lineno or node.lineno) - node.lineno + 1 - docstring
             assert size <= 60, f"{module}: {node.name} has {size} lines"

@@ -57,7 +57,7 @@ class Message(msgspec.Struct, frozen=True, array_like=True, tag=True):
 # Requests
 
 
-class Range(Message):
+class Range(Message, frozen=True):
     """Read the keys in a range at a revision. `limit` 0 means no limit, a bound of 0 no bound."""
 
     key: bytes
@@ -75,7 +75,7 @@ class Range(Message):
     max_create_revision: int = 0
 
 
-class Put(Message):
+class Put(Message, frozen=True):
     """Write a key. `ignore_value` and `ignore_lease` keep what is there, and need the key to be there."""
 
     key: bytes
@@ -86,7 +86,7 @@ class Put(Message):
     ignore_lease: bool = False
 
 
-class DeleteRange(Message):
+class DeleteRange(Message, frozen=True):
     """Delete the keys in a range."""
 
     key: bytes
@@ -94,7 +94,7 @@ class DeleteRange(Message):
     prev_kv: bool = False
 
 
-class Compare(Message):
+class Compare(Message, frozen=True):
     """A condition on a key, or on every key in a range. `value` is bytes for VALUE, a number for all else."""
 
     result: CompareResult
@@ -104,7 +104,7 @@ class Compare(Message):
     range_end: bytes = b""
 
 
-class Txn(Message):
+class Txn(Message, frozen=True):
     """If all conditions hold, the operations of `success` in their order, else those of `failure`; at one revision."""
 
     compare: tuple[Compare, ...] = ()
@@ -112,26 +112,26 @@ class Txn(Message):
     failure: tuple["Range | Put | DeleteRange | Txn", ...] = ()
 
 
-class Compact(Message):
+class Compact(Message, frozen=True):
     """Forget what was overwritten before a revision, which stays readable itself."""
 
     revision: int
 
 
-class LeaseGrant(Message):
+class LeaseGrant(Message, frozen=True):
     """Make a lease that ends after `ttl` seconds unless it is kept alive. An `id` is always given."""
 
     id: int
     ttl: int
 
 
-class LeaseRevoke(Message):
+class LeaseRevoke(Message, frozen=True):
     """End a lease, and delete its keys; by a client, or by the leader when it has expired."""
 
     id: int
 
 
-class LeaseKeepAlive(Message):
+class LeaseKeepAlive(Message, frozen=True):
     """Let a lease's time begin again."""
 
     id: int
@@ -143,7 +143,7 @@ Write = Put | DeleteRange | Txn | Compact | LeaseGrant | LeaseRevoke | LeaseKeep
 # Responses
 
 
-class KeyValue(Message):
+class KeyValue(Message, frozen=True):
     """A key as it is at some revision: created and last changed when, changed how often since created."""
 
     key: bytes
@@ -154,7 +154,7 @@ class KeyValue(Message):
     lease: int = 0
 
 
-class RangeResponse(Message):
+class RangeResponse(Message, frozen=True):
     """The keys found, at most `limit`; whether there are more; how many there are in all."""
 
     revision: int
@@ -163,14 +163,14 @@ class RangeResponse(Message):
     count: int = 0
 
 
-class PutResponse(Message):
+class PutResponse(Message, frozen=True):
     """What was there before, if asked for and there was any."""
 
     revision: int
     prev_kv: KeyValue | None = None
 
 
-class DeleteRangeResponse(Message):
+class DeleteRangeResponse(Message, frozen=True):
     """How many keys were deleted, and what they were if asked for."""
 
     revision: int
@@ -178,7 +178,7 @@ class DeleteRangeResponse(Message):
     prev_kvs: Sequence[KeyValue] = ()
 
 
-class TxnResponse(Message):
+class TxnResponse(Message, frozen=True):
     """Whether the conditions held, and the answers to the operations carried out."""
 
     revision: int
@@ -186,13 +186,13 @@ class TxnResponse(Message):
     responses: "Sequence[RangeResponse | PutResponse | DeleteRangeResponse | TxnResponse]" = ()
 
 
-class CompactResponse(Message):
+class CompactResponse(Message, frozen=True):
     """The compaction is decided; it is done in due course."""
 
     revision: int
 
 
-class LeaseGrantResponse(Message):
+class LeaseGrantResponse(Message, frozen=True):
     """The lease that was made."""
 
     revision: int
@@ -200,13 +200,13 @@ class LeaseGrantResponse(Message):
     ttl: int
 
 
-class LeaseRevokeResponse(Message):
+class LeaseRevokeResponse(Message, frozen=True):
     """The lease has ended."""
 
     revision: int
 
 
-class LeaseKeepAliveResponse(Message):
+class LeaseKeepAliveResponse(Message, frozen=True):
     """The seconds that the lease has again; 0 if there is no such lease."""
 
     revision: int
@@ -215,12 +215,10 @@ class LeaseKeepAliveResponse(Message):
 
 
 OperationResponse = RangeResponse | PutResponse | DeleteRangeResponse | TxnResponse
-Response = (
-    OperationResponse | CompactResponse | LeaseGrantResponse | LeaseRevokeResponse | LeaseKeepAliveResponse
-)
+Response = OperationResponse | CompactResponse | LeaseGrantResponse | LeaseRevokeResponse | LeaseKeepAliveResponse
 
 
-class Event(Message):
+class Event(Message, frozen=True):
     """A change of a key. A deletion's `kv` has the key and the revision of the deletion alone."""
 
     kv: KeyValue
