@@ -1,4 +1,4 @@
-"""A server that is a store alone: no Raft, no disk. `python -m tests.etcd.local_backend` starts one to try clients on."""
+"""A server that is a store alone: no Raft, no disk. To try clients on one: `python -m tests.etcd.local_backend`."""
 
 import argparse
 import asyncio

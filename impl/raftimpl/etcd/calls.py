@@ -29,11 +29,11 @@ CODE_NAMES = (
 
 
 class Ended(NamedTuple):
-    """So many calls of a method have ended with a code."""
+    """How many calls of a method have ended with a code."""
 
     method: Method
     code: str
-    count: int
+    calls: int
 
 
 class CallCounter:

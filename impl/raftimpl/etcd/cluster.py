@@ -35,9 +35,7 @@ class Cluster:
         return rpc.MemberListResponse(
             header=header(self._backend, 0),
             members=[
-                rpc.Member(
-                    ID=member.id, name=member.name, peerURLs=member.peer_urls, clientURLs=member.client_urls
-                )
+                rpc.Member(ID=member.id, name=member.name, peerURLs=member.peer_urls, clientURLs=member.client_urls)
                 for member in self._backend.members()
             ],
         )

@@ -138,9 +138,7 @@ def put_response(response: store.PutResponse, header: rpc.ResponseHeader) -> rpc
     return rpc.PutResponse(header=header, prev_kv=key_value(response.prev_kv))
 
 
-def delete_range_response(
-    response: store.DeleteRangeResponse, header: rpc.ResponseHeader
-) -> rpc.DeleteRangeResponse:
+def delete_range_response(response: store.DeleteRangeResponse, header: rpc.ResponseHeader) -> rpc.DeleteRangeResponse:
     """Return what was deleted."""
     return rpc.DeleteRangeResponse(header=header, deleted=response.deleted, prev_kvs=key_values(response.prev_kvs))
 
@@ -161,7 +159,7 @@ INNER: dict[type, tuple[str, Callable[[Any, rpc.ResponseHeader], Any]]] = {
 
 
 def inner_response(response: store.OperationResponse) -> rpc.ResponseOp:
-    """Return the answer to an operation. Its header has the revision alone; that of a transaction has, as etcd's, none."""
+    """Return an operation's answer. Its header has the revision alone; that of a transaction is empty, as etcd's."""
     name, convert = INNER[type(response)]
     revision = 0 if isinstance(response, store.TxnResponse) else response.revision
     return rpc.ResponseOp(**{name: convert(response, rpc.ResponseHeader(revision=revision))})

@@ -1,10 +1,9 @@
 """The API as JSON over HTTP, as etcd's gateway has it: POST /v3/kv/put and so on."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
-from typing import Any
 
 from google.protobuf.message import Message
 
@@ -93,11 +92,10 @@ class Gateway:
 
     async def _unary(self, method: Method, request: Request) -> Response:
         count = self._counter.of(method)
-        handler: Callable[[Message], Any] = method.handler
         try:
             message = from_json(method.request, text_of(request))
             require_message_size(message)
-            response: Message = await handler(message)
+            response: Message = await method.handler(message)
         except NotAMessageError as error:
             return failure(Code.INVALID_ARGUMENT, str(error))
         except RequestError as refusal:
@@ -111,11 +109,10 @@ class Gateway:
             messages = list(all_from_json_until_bad(method.request, text_of(request)))
         except NotAMessageError as error:
             return failure(UNKNOWN, str(error))
-        handler: Callable[[Any], AsyncGenerator[Message, None]] = method.handler  # type: ignore[assignment]
         if method.kind is Kind.SERVER_STREAM:
-            responses = handler(messages[0] if messages else method.request())
+            responses = method.handler(messages[0] if messages else method.request())
         else:
-            responses = handler(one_by_one(messages))
+            responses = method.handler(one_by_one(messages))
         if request.headers.get(REQUIRE_LEADER_HEADER) == "true":
             responses = self._leadership.guard(responses)
         return Response(HTTPStatus.OK, self._lines(method, responses), JSON, FROM_GRPC)
@@ -141,12 +138,11 @@ def text_of(request: Request) -> str:
     return request.body.decode("utf-8", "replace")
 
 
-def all_from_json_until_bad(type: type[Message], text: str) -> list[Message]:
-    """Return the messages of a stream up to the first that is none. Raises NotAMessageError if there is none before it."""
+def all_from_json_until_bad(kind: type[Message], text: str) -> list[Message]:
+    """Return the messages of a stream, up to the first that is none; if that is the first, raise NotAMessageError."""
     messages: list[Message] = []
     try:
-        for message in all_from_json(type, text):
-            messages.append(message)
+        messages.extend(all_from_json(kind, text))
     except NotAMessageError:
         if not messages:
             raise

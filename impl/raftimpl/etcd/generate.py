@@ -51,7 +51,9 @@ def module_text(name: str, serialized: bytes, imports: list[str]) -> str:
     lines = [repr(serialized[start : start + WIDTH]) for start in range(0, len(serialized), WIDTH)]
     return TEMPLATE.format(
         name=name,
-        imports="".join(f"import {path.removesuffix('.proto').replace('/', '.')}_pb2  # noqa: F401\n" for path in imports),
+        imports="".join(
+            f"import {path.removesuffix('.proto').replace('/', '.')}_pb2  # noqa: F401\n" for path in imports
+        ),
         lines="\n".join(" " * 8 + line for line in lines),
     )
 

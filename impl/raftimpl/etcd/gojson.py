@@ -7,12 +7,12 @@ of the libraries in Go that etcd uses, as far as clients may see them for a comm
 
 import json
 import re
-from binascii import Error as Base64Error
 from base64 import b64decode
+from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
@@ -32,12 +32,12 @@ def to_json(message: Message) -> str:
     return json.dumps(MessageToDict(message, preserving_proto_field_name=True), separators=(",", ":"))
 
 
-def from_json(type: type[AnyMessage], text: str) -> AnyMessage:
+def from_json(kind: type[AnyMessage], text: str) -> AnyMessage:
     """Return the first message in a text, an empty one if there is none. Raises NotAMessageError."""
-    return next(all_from_json(type, text), type())
+    return next(all_from_json(kind, text), kind())
 
 
-def all_from_json(type: type[AnyMessage], text: str) -> Iterator[AnyMessage]:
+def all_from_json(kind: type[AnyMessage], text: str) -> Iterator[AnyMessage]:
     """Yield the messages in a text, one after the other. Raises NotAMessageError at the first that is none."""
     position = after_space(text, 0)
     while position < len(text):
@@ -47,7 +47,7 @@ def all_from_json(type: type[AnyMessage], text: str) -> Iterator[AnyMessage]:
             raise NotAMessageError(syntax_error(error)) from None
         except RecursionError:
             raise NotAMessageError("exceeded max depth") from None
-        message = type()
+        message = kind()
         fill(message, value)
         yield message
         position = after_space(text, position)
@@ -102,7 +102,9 @@ KINDS: dict[type, str] = {bool: "bool", int: "number", Fraction: "number", str: 
 
 def mismatch(value: object, wanted: str) -> NotAMessageError:
     """Return the complaint about a value of the wrong type."""
-    number = f" {value}" if isinstance(value, int | Fraction) and not isinstance(value, bool) and "int" in wanted else ""
+    number = (
+        f" {value}" if isinstance(value, int | Fraction) and not isinstance(value, bool) and "int" in wanted else ""
+    )
     if wanted == "[]uint8" or wanted == "bool":
         number = ""
     return NotAMessageError(f"json: cannot unmarshal {KINDS[type(value)]}{number} into Go value of type {wanted}")
@@ -119,7 +121,7 @@ def fill(message: Message, value: object) -> None:
     for name, each in value.items():
         field = fields.get(name) or camel.get(name)
         if field is not None and each is not None:
-            set_field(message, field, each)
+            set_field(message, cast("FieldDescriptor", field), each)
 
 
 def set_field(message: Message, field: FieldDescriptor, value: object) -> None:
@@ -194,7 +196,7 @@ def unquoted(text: str) -> object:
 
 def read_enum(field: FieldDescriptor, value: object) -> int:
     """Return an enum's number from its name or number."""
-    enum = field.enum_type
+    enum: EnumDescriptor = field.enum_type  # type: ignore[assignment]  # fields of this type have one
     if isinstance(value, str) and not isinstance(value, Fraction):
         if value not in enum.values_by_name:
             parent = f"{enum.containing_type.name}_" if enum.containing_type else ""

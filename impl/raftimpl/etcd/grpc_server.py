@@ -1,7 +1,7 @@
 """The API over gRPC: a server of grpcio on a private socket, and the table of methods as handlers of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -34,8 +34,7 @@ class Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no typ
 
     def __init__(self, methods: Sequence[Method], leadership: Leadership, counter: CallCounter) -> None:
         self._handlers = {
-            f"/{method.service}/{method.name}": HANDLERS[method.kind](method, leadership, counter)
-            for method in methods
+            f"/{method.service}/{method.name}": HANDLERS[method.kind](method, leadership, counter) for method in methods
         }
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
@@ -61,25 +60,24 @@ def requires_leader(context: Any) -> bool:
     return REQUIRE_LEADER in ((key, value) for key, value in context.invocation_metadata() or ())
 
 
-async def parsed(type: type[Message], data: bytes, context: Any) -> Message:
+async def parsed(kind: type[Message], data: bytes, context: Any) -> Message:
     """Return a message; end the call if the bytes are none."""
     try:
-        return type.FromString(data)
+        return kind.FromString(data)
     except DecodeError:
-        await context.abort(grpc.StatusCode.INTERNAL, f"raftproof: not a {type.DESCRIPTOR.full_name}")
+        await context.abort(grpc.StatusCode.INTERNAL, f"raftproof: not a {kind.DESCRIPTOR.full_name}")
         raise
 
 
 def unary_handler(method: Method, leadership: Leadership, counter: CallCounter) -> grpc.RpcMethodHandler:
     """Return a handler of one request and one response."""
-    handler: Callable[[Message], Any] = method.handler
     count = counter.of(method)
 
     async def handle(data: bytes, context: Any) -> bytes:
         try:
             if not leadership.present and requires_leader(context):
                 leadership.require()
-            response: Message = await handler(await parsed(method.request, data, context))
+            response: Message = await method.handler(await parsed(method.request, data, context))
         except RequestError as refusal:
             count(refusal.code)
             await abort(context, refusal)
@@ -92,10 +90,9 @@ def unary_handler(method: Method, leadership: Leadership, counter: CallCounter) 
 
 def server_stream_handler(method: Method, leadership: Leadership, counter: CallCounter) -> grpc.RpcMethodHandler:
     """Return a handler of one request and many responses."""
-    handler: Callable[[Message], AsyncIterator[Message]] = method.handler  # type: ignore[assignment]
 
     async def handle(data: bytes, context: Any) -> AsyncIterator[bytes]:
-        responses = handler(await parsed(method.request, data, context))
+        responses = method.handler(await parsed(method.request, data, context))
         async for response in streamed(method, responses, context, leadership, counter):
             yield response
 
@@ -104,25 +101,24 @@ def server_stream_handler(method: Method, leadership: Leadership, counter: CallC
 
 def both_stream_handler(method: Method, leadership: Leadership, counter: CallCounter) -> grpc.RpcMethodHandler:
     """Return a handler of many requests and many responses."""
-    handler: Callable[[AsyncIterator[Message]], AsyncIterator[Message]] = method.handler  # type: ignore[assignment]
 
     async def handle(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         messages = (await parsed(method.request, data, context) async for data in requests)
-        async for response in streamed(method, handler(messages), context, leadership, counter):
+        async for response in streamed(method, method.handler(messages), context, leadership, counter):
             yield response
 
     return grpc.stream_stream_rpc_method_handler(handle)
 
 
 async def streamed(
-    method: Method, responses: AsyncIterator[Message], context: Any, leadership: Leadership, counter: CallCounter
+    method: Method, responses: AsyncGenerator[Message, None], context: Any, leadership: Leadership, counter: CallCounter
 ) -> AsyncIterator[bytes]:
     """Yield responses as bytes; whatever ends the stream, end what makes them too."""
     count = counter.of(method)
     if requires_leader(context):
         responses = leadership.guard(responses)
     try:
-        async with aclosing(responses):  # type: ignore[type-var]
+        async with aclosing(responses):
             async for response in responses:
                 yield response.SerializeToString()
     except RequestError as refusal:

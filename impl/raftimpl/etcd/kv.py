@@ -86,6 +86,5 @@ def is_serializable(request: Txn) -> bool:
     As in etcd (isTxnSerializable), a transaction inside it counts as no.
     """
     return all(
-        isinstance(operation, Range) and operation.serializable
-        for operation in (*request.success, *request.failure)
+        isinstance(operation, Range) and operation.serializable for operation in (*request.success, *request.failure)
     )

@@ -34,16 +34,16 @@ class Lease:
         """Make a lease, under an id of our own choice if the client has none."""
         response = await self._backend.write(LeaseGrant(message.ID or 1 + secrets.randbelow(2**63 - 1), message.TTL))
         assert isinstance(response, LeaseGrantResponse)
-        return rpc.LeaseGrantResponse(
-            header=header(self._backend, response.revision), ID=response.id, TTL=response.ttl
-        )
+        return rpc.LeaseGrantResponse(header=header(self._backend, response.revision), ID=response.id, TTL=response.ttl)
 
     async def revoke(self, message: rpc.LeaseRevokeRequest) -> rpc.LeaseRevokeResponse:
         """End a lease."""
         response = await self._backend.write(LeaseRevoke(message.ID))
         return rpc.LeaseRevokeResponse(header=header(self._backend, response.revision))
 
-    async def keep_alive(self, requests: AsyncIterator[rpc.LeaseKeepAliveRequest]) -> AsyncIterator[rpc.LeaseKeepAliveResponse]:
+    async def keep_alive(
+        self, requests: AsyncIterator[rpc.LeaseKeepAliveRequest]
+    ) -> AsyncIterator[rpc.LeaseKeepAliveResponse]:
         """Let the time of leases begin again, one after the other."""
         async for message in requests:
             response = await self._backend.write(LeaseKeepAlive(message.ID))

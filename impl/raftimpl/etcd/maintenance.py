@@ -2,14 +2,14 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import chain
 
 from raftimpl.etcd import refusals
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd.backend import Backend
 from raftimpl.etcd.service import Kind, Method, header
 from raftimpl.store import errors
-from raftimpl.store.freezing import Frozen
 
 SERVICE = "etcdserverpb.Maintenance"
 
@@ -18,6 +18,9 @@ ETCD_VERSION = "3.4.23"
 
 BLOB_BYTES = 32 * 1024
 """How large the pieces of a snapshot are."""
+
+PAGE_BYTES = 512
+"""A snapshot is as many of these."""
 
 
 class Maintenance:
@@ -88,11 +91,16 @@ class Maintenance:
         return response
 
     async def snapshot(self, _: rpc.SnapshotRequest) -> AsyncIterator[rpc.SnapshotResponse]:
-        """Return the store as bytes in our own format, in pieces, and at the end their SHA-256."""
+        """Return the store as bytes in our own format, in pieces, and at the end their SHA-256.
+
+        Zeros fill it up to full pages: etcdctl sees by the size of a file whether the hash is at its end.
+        """
         frozen = self._backend.store.freeze()
-        remaining = await asyncio.to_thread(lambda: sum(map(len, frozen.chunks())))
+        size = await asyncio.to_thread(lambda: sum(map(len, frozen.chunks())))
+        padding = -size % PAGE_BYTES
+        remaining = size + padding
         digest = hashlib.sha256()
-        pieces = blobs(frozen)
+        pieces = blobs(chain(frozen.chunks(), [bytes(padding)]))
         while blob := await asyncio.to_thread(next, pieces, None):
             digest.update(blob)
             remaining -= len(blob)
@@ -109,10 +117,10 @@ class Maintenance:
         raise refusals.no_downgrade()
 
 
-def blobs(frozen: Frozen) -> Iterator[bytes]:
-    """Cut the bytes of a store into pieces of `BLOB_BYTES`."""
+def blobs(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut bytes into pieces of `BLOB_BYTES`."""
     rest = b""
-    for chunk in frozen.chunks():
+    for chunk in chunks:
         rest += chunk
         full = len(rest) - len(rest) % BLOB_BYTES
         for start in range(0, full, BLOB_BYTES):

@@ -87,7 +87,7 @@ class ServerCollector(Collector):
         )
         for ended in self._counter:
             method = ended.method
-            family.add_metric([method.kind.value, method.service, method.name, ended.code], ended.count)
+            family.add_metric([method.kind.value, method.service, method.name, ended.code], ended.calls)
         return family
 
 

@@ -1,7 +1,7 @@
 """The methods of the API, independent of how they are called: over gRPC, or as JSON over HTTP."""
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from google.protobuf.message import Message
@@ -28,22 +28,19 @@ class Kind(enum.Enum):
     BOTH_STREAM = "bidi_stream"
 
 
-Unary = Callable[[Any], Awaitable[Message]]
-ServerStream = Callable[[Any], AsyncIterator[Message]]
-BothStream = Callable[[AsyncIterator[Any]], AsyncIterator[Message]]
-
-
 class Method(NamedTuple):
-    """A method, with the coroutine (or, for streams, the asynchronous generator) that answers its requests.
+    """A method, and what answers its requests; `service` has the package in it.
 
-    The handler raises RequestError to refuse. `service` has the package in it.
+    The handler of a unary method is a coroutine of the request that returns the response, that of a stream an
+    asynchronous generator of responses, given the request or an asynchronous iterator of them. It refuses by raising
+    RequestError.
     """
 
     service: str
     name: str
     kind: Kind
     request: type[Message]
-    handler: Unary | ServerStream | BothStream
+    handler: Callable[[Any], Any]
 
 
 class Service(Protocol):

@@ -1,7 +1,7 @@
 """The service Watch: changes of keys as they happen, or as they happened from some revision on."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from raftimpl.etcd import rpc_pb2 as rpc
@@ -29,7 +29,7 @@ class Watch:
         """Return the methods of the service."""
         return [Method(SERVICE, "Watch", Kind.BOTH_STREAM, rpc.WatchRequest, self.watch)]
 
-    async def watch(self, requests: AsyncIterator[rpc.WatchRequest]) -> AsyncIterator[rpc.WatchResponse]:
+    async def watch(self, requests: AsyncIterator[rpc.WatchRequest]) -> AsyncGenerator[rpc.WatchResponse, None]:
         """Answer requests, and tell of changes, until the client goes away; not only until it asks for nothing more."""
         stream = WatchStream(self._backend, self._hub)
         tasks = [

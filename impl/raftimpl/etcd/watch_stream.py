@@ -6,7 +6,7 @@ when the client has taken what was waiting, it is told from the store's history 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 
 from raftimpl.etcd import conversion
 from raftimpl.etcd import mvcc_pb2 as mvcc
@@ -115,7 +115,7 @@ class WatchStream:
         self._failure = failure
         self._work.set()
 
-    async def responses(self) -> AsyncIterator[rpc.WatchResponse]:
+    async def responses(self) -> AsyncGenerator[rpc.WatchResponse, None]:
         """Yield what is to be sent, for ever."""
         while True:
             while self._waiting:
@@ -177,9 +177,7 @@ class WatchStream:
             if self._hub.join(watcher):
                 del self._behind[watcher]
 
-    def _missed(
-        self, changes: Iterable[tuple[int, Sequence[Event]]]
-    ) -> tuple[dict[Watcher, list[Event]], int | None]:
+    def _missed(self, changes: Iterable[tuple[int, Sequence[Event]]]) -> tuple[dict[Watcher, list[Event]], int | None]:
         """Return what each watch that is behind has to be told of these changes, and their last revision."""
         index = WatchIndex(self._behind)
         found: dict[Watcher, list[Event]] = {}
