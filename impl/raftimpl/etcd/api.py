@@ -19,6 +19,7 @@ from raftimpl.etcd.lease import Lease
 from raftimpl.etcd.maintenance import Maintenance
 from raftimpl.etcd.metrics import Metrics
 from raftimpl.etcd.pages import Pages
+from raftimpl.etcd.service import Method
 from raftimpl.etcd.tls import ClientTls
 from raftimpl.etcd.watch import Watch
 from raftimpl.etcd.watch_hub import WatchHub
@@ -59,6 +60,7 @@ class ApiServer:
             Maintenance(backend),
         )
         methods = [method for service in services for method in service.methods()]
+        self.methods: Sequence[Method] = methods
         leadership, counter = Leadership(backend, patience), CallCounter(methods)
         self._grpc = GrpcServer(methods, leadership, counter)
         self._pages = Pages(backend, Gateway(methods, leadership, counter), Metrics(backend, counter))

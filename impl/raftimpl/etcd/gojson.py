@@ -7,8 +7,8 @@ of the libraries in Go that etcd uses, as far as clients may see them for a comm
 
 import json
 import re
-from base64 import b64decode
 from binascii import Error as Base64Error
+from binascii import a2b_base64
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -97,17 +97,18 @@ def innermost(text: str) -> str:
     return ""
 
 
+RAW_OBJECT = "map[string]json.RawMessage"
+RAW_LIST = "[]json.RawMessage"
+
 KINDS: dict[type, str] = {bool: "bool", int: "number", Fraction: "number", str: "string", list: "array", dict: "object"}
 
 
 def mismatch(value: object, wanted: str) -> NotAMessageError:
-    """Return the complaint about a value of the wrong type."""
-    number = (
-        f" {value}" if isinstance(value, int | Fraction) and not isinstance(value, bool) and "int" in wanted else ""
-    )
-    if wanted == "[]uint8" or wanted == "bool":
-        number = ""
-    return NotAMessageError(f"json: cannot unmarshal {KINDS[type(value)]}{number} into Go value of type {wanted}")
+    """Return the complaint about a value of the wrong type; of a number it has the digits, where a number is wanted."""
+    shown = KINDS[type(value)]
+    if shown == "number" and wanted not in ("[]uint8", "bool", "string", RAW_LIST, RAW_OBJECT):
+        shown += f" {value}"
+    return NotAMessageError(f"json: cannot unmarshal {shown} into Go value of type {wanted}")
 
 
 def fill(message: Message, value: object) -> None:
@@ -115,7 +116,7 @@ def fill(message: Message, value: object) -> None:
     if value is None:
         return
     if not isinstance(value, dict):
-        raise mismatch(value, "map[string]json.RawMessage")
+        raise mismatch(value, RAW_OBJECT)
     fields = message.DESCRIPTOR.fields_by_name
     camel = message.DESCRIPTOR.fields_by_camelcase_name
     for name, each in value.items():
@@ -128,7 +129,7 @@ def set_field(message: Message, field: FieldDescriptor, value: object) -> None:
     """Set one field."""
     if field.is_repeated:
         if not isinstance(value, list):
-            raise mismatch(value, "[]json.RawMessage")
+            raise mismatch(value, RAW_LIST)
         for each in value:
             if field.message_type is not None:
                 fill(getattr(message, field.name).add(), each)
@@ -147,7 +148,7 @@ def read_bytes(_: FieldDescriptor, value: object) -> bytes:
         raise mismatch(value, "[]uint8")
     text = value.replace("\r", "").replace("\n", "")
     try:
-        return b64decode(text, validate=True)
+        return a2b_base64(text, strict_mode=True)
     except (Base64Error, ValueError):
         wrong = re.search(r"[^A-Za-z0-9+/]", text)
         place = wrong.start() if wrong else len(text) - len(text) % 4
@@ -197,14 +198,14 @@ def unquoted(text: str) -> object:
 def read_enum(field: FieldDescriptor, value: object) -> int:
     """Return an enum's number from its name or number."""
     enum: EnumDescriptor = field.enum_type  # type: ignore[assignment]  # fields of this type have one
+    package, _, name = enum.full_name.partition(".")
+    in_go = f"{package}.{name.replace('.', '_')}"
     if isinstance(value, str) and not isinstance(value, Fraction):
         if value not in enum.values_by_name:
-            parent = f"{enum.containing_type.name}_" if enum.containing_type else ""
-            package = enum.full_name.partition(".")[0]
-            raise NotAMessageError(f'unknown value "{value}" for enum {package}.{parent}{enum.name}')
+            raise NotAMessageError(f'unknown value "{value}" for enum {in_go}')
         return int(enum.values_by_name[value].number)
     if isinstance(value, bool) or not isinstance(value, int) or not -(2**31) <= value < 2**31:
-        raise mismatch(value, "int32")
+        raise mismatch(value, in_go)
     return value
 
 
