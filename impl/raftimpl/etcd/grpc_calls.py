@@ -110,6 +110,7 @@ class Call:
                 self.take(message, size)
         except RequestError as refusal:
             self.refuse(refusal)
+            self._cancel()
 
     def take(self, message: Message, size: int) -> None:
         """Take a message of so many bytes."""

@@ -5,7 +5,7 @@ headers; nearly all of these are references to a table, which this one looks up.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hpack.exceptions import HPACKDecodingError
 from hpack.huffman_table import decode_huffman
@@ -30,6 +30,10 @@ LONGEST_INTEGER = 5
 
 class HeaderError(ValueError):
     """A block that cannot be decoded; the connection cannot go on."""
+
+
+class MalformedRequestError(ValueError):
+    """Headers that no request may have; the stream ends, the connection goes on."""
 
 
 class HeaderDecoder:
@@ -146,3 +150,28 @@ def _length(length: int) -> bytes:
         length >>= 7
     encoded.append(length)
     return bytes(encoded)
+
+
+NECESSARY = frozenset((b":method", b":scheme", b":path"))
+PSEUDO = NECESSARY | {b":authority"}
+"""What stands in the first line of a request of HTTP/1.1 (RFC 9113, section 8.3.1)."""
+
+ABOUT_THE_CONNECTION = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"))
+
+
+def request_fields(headers: Sequence[Header]) -> dict[bytes, bytes]:
+    """Return the headers of a request by name. Raises MalformedRequestError (RFC 9113, section 8.2 and 8.3)."""
+    fields: dict[bytes, bytes] = {}
+    is_pseudo = True
+    for name, value in headers:
+        if name[:1] == b":":
+            if not is_pseudo or name not in PSEUDO or name in fields:
+                raise MalformedRequestError(f"{name!r} may not be here")
+        else:
+            is_pseudo = False
+            if name in ABOUT_THE_CONNECTION or (name == b"te" and value != b"trailers") or name != name.lower():
+                raise MalformedRequestError(f"{name!r} is no header of HTTP/2")
+        fields[name] = value
+    if not fields.get(b":path") or not fields.keys() >= NECESSARY:
+        raise MalformedRequestError("no method, scheme or path")
+    return fields

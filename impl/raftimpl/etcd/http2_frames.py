@@ -29,6 +29,9 @@ GOAWAY = 7
 WINDOW_UPDATE = 8
 CONTINUATION = 9
 
+ABOUT_THE_CONNECTION = {SETTINGS, PING, GOAWAY}
+"""Frames that are on stream 0; an update of a window may be there, all others may not."""
+
 END_STREAM = 0x1
 ACK = 0x1
 END_HEADERS = 0x4
@@ -39,6 +42,7 @@ WITH_PRIORITY = 0x20
 class Setting(enum.IntEnum):
     """What the two sides tell each other at the beginning (section 6.5.2)."""
 
+    ENABLE_PUSH = 2
     MAX_CONCURRENT_STREAMS = 3
     INITIAL_WINDOW_SIZE = 4
     MAX_FRAME_SIZE = 5
@@ -61,7 +65,7 @@ class ErrorCode(enum.IntEnum):
 
 
 class ConnectionFailure(Exception):  # noqa: N818  # an error in HTTP/2's words is a code
-    """The client broke the protocol; the connection ends with this code."""
+    """The client broke the protocol, and the connection ends with this code."""
 
     def __init__(self, code: ErrorCode, reason: str) -> None:
         super().__init__(reason)
@@ -107,3 +111,22 @@ def unpadded(flags: int, payload: bytes) -> bytes:
     if start > end:
         raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "more padding than frame")
     return payload[start:end]
+
+
+def setting_of(name: int, value: int) -> Setting | None:
+    """Return which setting it is, if we know it. Raises ConnectionFailure for a value that it cannot have."""
+    limits = LIMITS.get(name)
+    if limits is None:
+        return None
+    least, greatest, code = limits
+    if not least <= value <= greatest:
+        raise ConnectionFailure(code, f"{value} for {Setting(name).name}")
+    return Setting(name)
+
+
+LIMITS: dict[int, tuple[int, int, ErrorCode]] = {
+    Setting.ENABLE_PUSH: (0, 1, ErrorCode.PROTOCOL_ERROR),
+    Setting.INITIAL_WINDOW_SIZE: (0, GREATEST_WINDOW, ErrorCode.FLOW_CONTROL_ERROR),
+    Setting.MAX_FRAME_SIZE: (FRAME_BYTES, 2**24 - 1, ErrorCode.PROTOCOL_ERROR),
+}
+"""The least and the greatest value of a setting, and what is wrong with another."""

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from http import HTTPStatus
 
 from raftimpl.etcd.header_blocks import encode
+from raftimpl.etcd.http2_frames import ErrorCode
 from raftimpl.etcd.http2_server import Exchange, ExchangeFactory, Headers, Stream
 from raftimpl.etcd.http_server import COMMON_HEADERS, MAX_BODY_BYTES, Application, Request, Response, plain
 
@@ -32,8 +33,11 @@ class PageRequest:
             self._task = asyncio.get_running_loop().create_task(self._send(response))
 
     def finish(self) -> None:
-        """Answer."""
-        if self._task is None:
+        """Answer, if the body is as long as was said."""
+        length = self._headers.get(b"content-length")
+        if length is not None and length != b"%d" % len(self._body):
+            self._stream.abort(ErrorCode.PROTOCOL_ERROR)
+        elif self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._answer())
 
     def reset(self) -> None:

@@ -6,11 +6,11 @@ one batch of bytes is worked on, and whatever tasks write until the loop comes r
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, cast
 
 from raftimpl.etcd import http2_frames as h2
-from raftimpl.etcd.header_blocks import HeaderDecoder, HeaderError
+from raftimpl.etcd.header_blocks import Header, HeaderDecoder, HeaderError, MalformedRequestError, request_fields
 from raftimpl.etcd.http2_frames import ConnectionFailure, ErrorCode, Setting
 
 STREAM_WINDOW = 4 * 1024 * 1024
@@ -97,6 +97,11 @@ class Stream:
         """End the stream after all that was sent: with headers, or without."""
         self.pending.append(Block(trailers))
         self.connection.pump(self)
+
+    def abort(self, code: ErrorCode) -> None:
+        """End the stream now, whatever was to be sent."""
+        self.connection.write(h2.reset(self.id, code))
+        self.connection.forget(self)
 
     async def sent(self) -> None:
         """Return when all data has left."""
@@ -237,23 +242,29 @@ class Http2Connection(asyncio.Protocol):
                 raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "headers are not continued")
             handler = HANDLERS.get(kind)
             if handler is not None:
-                handler(self, flags, stream & h2.GREATEST_WINDOW, received[start:position])
+                stream &= h2.GREATEST_WINDOW
+                if (stream == 0) is not (kind in h2.ABOUT_THE_CONNECTION) and kind != h2.WINDOW_UPDATE:
+                    raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, f"a frame of type {kind} on stream {stream}")
+                handler(self, flags, stream, received[start:position])
         self._received = received[position:]
 
     def _on_data(self, flags: int, id: int, payload: bytes) -> None:
         self._acknowledge(len(payload))
         stream = self._streams.get(id)
         if stream is None or stream.is_client_done:
-            if id == 0 or id > self._last_stream:
-                raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, f"data for stream {id}, which is not open")
+            self._require_begun(id)
+            self.write(h2.reset(id, ErrorCode.STREAM_CLOSED))
             return
         exchange = cast("Exchange", stream.exchange)
         data = h2.unpadded(flags, payload) if flags & h2.PADDED else payload
         if data:
             exchange.receive(data)
         if flags & h2.END_STREAM:
-            stream.is_client_done = True
-            exchange.finish()
+            self._finish(stream)
+
+    def _require_begun(self, id: int) -> None:
+        if id > self._last_stream:
+            raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, f"stream {id} has not begun")
 
     def _acknowledge(self, size: int) -> None:
         """Let the client send on; exchanges do not keep more than they must."""
@@ -289,72 +300,102 @@ class Http2Connection(asyncio.Protocol):
             if self._is_going_away or len(self._streams) >= MAX_STREAMS:
                 self.write(h2.reset(id, ErrorCode.REFUSED_STREAM))
                 return
-            self._streams[id] = stream = Stream(self, id, self._initial_window)
-            stream.is_client_done = bool(flags & h2.END_STREAM)
-            stream.exchange = self._accept(stream, dict(headers))
-        elif stream is None and (id > self._last_stream or not id % 2):
+            self._begin(flags, id, headers)
+            return
+        if stream is None and (id > self._last_stream or not id % 2):
             raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, f"no client begins stream {id}")
-        elif stream is not None and (stream.is_client_done or not flags & h2.END_STREAM):
+        if stream is not None and (stream.is_client_done or not flags & h2.END_STREAM):
             raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, f"headers amid stream {id}")
-        if stream is not None and flags & h2.END_STREAM and stream.exchange is not None:
-            stream.is_client_done = True
+        if stream is None:
+            raise ConnectionFailure(ErrorCode.STREAM_CLOSED, f"headers for stream {id}, which has ended")
+        self._finish(stream)
+
+    def _begin(self, flags: int, id: int, headers: Sequence[Header]) -> None:
+        try:
+            fields = request_fields(headers)
+        except MalformedRequestError:
+            self.write(h2.reset(id, ErrorCode.PROTOCOL_ERROR))
+            return
+        self._streams[id] = stream = Stream(self, id, self._initial_window)
+        stream.is_client_done = bool(flags & h2.END_STREAM)
+        stream.exchange = self._accept(stream, fields)
+        if stream.is_client_done:
             stream.exchange.finish()
 
+    def _finish(self, stream: Stream) -> None:
+        stream.is_client_done = True
+        cast("Exchange", stream.exchange).finish()
+
     def _on_reset(self, _: int, id: int, payload: bytes) -> None:
-        if len(payload) != 4 or id == 0 or id > self._last_stream:
-            raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "a reset of nothing")
+        self._require_begun(id)
+        require_size(payload, 4)
         stream = self._streams.get(id)
         if stream is not None:
             self._reset(stream)
 
     def _reset(self, stream: Stream) -> None:
-        self._forget(stream)
+        self.forget(stream)
         if stream.exchange is not None:
             stream.exchange.reset()
 
-    def _on_settings(self, flags: int, id: int, payload: bytes) -> None:
-        if id or len(payload) % 6 or (flags & h2.ACK and payload):
+    def _on_priority(self, _: int, id: int, payload: bytes) -> None:
+        require_size(payload, 5)
+        if int.from_bytes(payload[:4], "big") & h2.GREATEST_WINDOW == id:
+            self.write(h2.reset(id, ErrorCode.PROTOCOL_ERROR))
+
+    def _on_settings(self, flags: int, _: int, payload: bytes) -> None:
+        if len(payload) % 6 or (flags & h2.ACK and payload):
             raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "settings that are none")
         if flags & h2.ACK:
             return
+        self.write(h2.frame(h2.SETTINGS, h2.ACK, 0))
         for start in range(0, len(payload), 6):
             name = int.from_bytes(payload[start : start + 2], "big")
             self._set(name, int.from_bytes(payload[start + 2 : start + 6], "big"))
-        self.write(h2.frame(h2.SETTINGS, h2.ACK, 0))
 
     def _set(self, name: int, value: int) -> None:
-        if name == Setting.INITIAL_WINDOW_SIZE:
-            if value > h2.GREATEST_WINDOW:
-                raise ConnectionFailure(ErrorCode.FLOW_CONTROL_ERROR, "a window that is too large")
+        setting = h2.setting_of(name, value)
+        if setting is Setting.INITIAL_WINDOW_SIZE:
             for stream in self._streams.values():
                 stream.window += value - self._initial_window
+                if stream.window > h2.GREATEST_WINDOW:
+                    raise ConnectionFailure(ErrorCode.FLOW_CONTROL_ERROR, "a window that is too large")
             self._initial_window = value
             self._pump_blocked()
-        elif name == Setting.MAX_FRAME_SIZE:
-            self.frame_bytes = max(h2.FRAME_BYTES, min(value, 2**24 - 1))
+        elif setting is Setting.MAX_FRAME_SIZE:
+            self.frame_bytes = value
 
     def _on_ping(self, flags: int, _: int, payload: bytes) -> None:
-        if len(payload) != 8:
-            raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "a ping that is none")
+        require_size(payload, 8)
         if not flags & h2.ACK:
             self.write(h2.frame(h2.PING, h2.ACK, 0, payload))
 
     def _on_window_update(self, _: int, id: int, payload: bytes) -> None:
+        require_size(payload, 4)
+        self._require_begun(id)
         more = int.from_bytes(payload, "big") & h2.GREATEST_WINDOW
-        if len(payload) != 4 or more == 0:
-            raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "an update of a window by nothing")
         if id == 0:
-            self.window += more
-            if self.window > h2.GREATEST_WINDOW:
-                raise ConnectionFailure(ErrorCode.FLOW_CONTROL_ERROR, "a window that is too large")
-            self._pump_blocked()
+            self._widen(more)
         elif (stream := self._streams.get(id)) is not None:
             stream.window += more
-            if stream.window > h2.GREATEST_WINDOW:
-                self.write(h2.reset(id, ErrorCode.FLOW_CONTROL_ERROR))
-                self._reset(stream)
+            if more == 0 or stream.window > h2.GREATEST_WINDOW:
+                self._fail(stream, ErrorCode.FLOW_CONTROL_ERROR if more else ErrorCode.PROTOCOL_ERROR)
             else:
                 self.pump(stream)
+
+    def _widen(self, more: int) -> None:
+        self.window += more
+        if more == 0 or self.window > h2.GREATEST_WINDOW:
+            code = ErrorCode.FLOW_CONTROL_ERROR if more else ErrorCode.PROTOCOL_ERROR
+            raise ConnectionFailure(code, f"a window of {self.window}, {more} more than before")
+        self._pump_blocked()
+
+    def _fail(self, stream: Stream, code: ErrorCode) -> None:
+        self.write(h2.reset(stream.id, code))
+        self._reset(stream)
+
+    def _on_go_away(self, *_: object) -> None:
+        """The client begins no more streams; it closes when it has its answers."""
 
     def _on_push_promise(self, *_: object) -> None:
         raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, "a client that pushes")
@@ -400,13 +441,14 @@ class Http2Connection(asyncio.Protocol):
     def close_stream(self, stream: Stream) -> None:
         """Forget a stream whose answer is complete; what the client still sends of it is not wanted."""
         if stream.id in self._streams:
-            self._forget(stream)
+            self.forget(stream)
             if not stream.is_client_done:
                 self.write(h2.reset(stream.id, ErrorCode.NO_ERROR))
             if self._is_going_away and not self._streams:
                 self._loop.call_soon(self._flush_and_close)
 
-    def _forget(self, stream: Stream) -> None:
+    def forget(self, stream: Stream) -> None:
+        """Have nothing to do with a stream any more."""
         self._streams.pop(stream.id, None)
         self._blocked.pop(stream, None)
         stream.pending.clear()
@@ -417,10 +459,18 @@ class Http2Connection(asyncio.Protocol):
 HANDLERS: dict[int, Callable[[Http2Connection, int, int, bytes], None]] = {
     h2.DATA: Http2Connection._on_data,
     h2.HEADERS: Http2Connection._on_headers,
+    h2.PRIORITY: Http2Connection._on_priority,
     h2.RST_STREAM: Http2Connection._on_reset,
     h2.SETTINGS: Http2Connection._on_settings,
     h2.PUSH_PROMISE: Http2Connection._on_push_promise,
     h2.PING: Http2Connection._on_ping,
+    h2.GOAWAY: Http2Connection._on_go_away,
     h2.WINDOW_UPDATE: Http2Connection._on_window_update,
     h2.CONTINUATION: Http2Connection._on_continuation,
 }
+
+
+def require_size(payload: bytes, size: int) -> None:
+    """Raise ConnectionFailure for a frame that does not have the size of its kind."""
+    if len(payload) != size:
+        raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, f"a frame of {len(payload)} bytes instead of {size}")
