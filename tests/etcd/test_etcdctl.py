@@ -74,9 +74,7 @@ def test_leases_end_with_their_keys() -> None:
         await etcdctl(one, "put", "a", "1", f"--lease={lease}")
         assert await etcdctl(one, "lease", "keep-alive", "--once", lease) == f"lease {lease} keepalived with TTL(100)\n"
         told = await etcdctl(one, "lease", "timetolive", lease, "--keys")
-        assert re.fullmatch(
-            rf"lease {lease} granted with TTL\(100s\), remaining\(\d+s\), attached keys\(\[a\]\)\n", told
-        )
+        assert re.fullmatch(rf"lease {lease} granted with TTL\(100s\), remaining\(\d+s\), .* keys\(\[a\]\)\n", told)
         assert await etcdctl(one, "lease", "revoke", lease) == f"lease {lease} revoked\n"
         assert await etcdctl(one, "get", "a") == ""
         assert await etcdctl(one, "lease", "timetolive", lease) == f"lease {lease} already expired\n"
@@ -91,7 +89,7 @@ def test_watching() -> None:
         watching = asyncio.ensure_future(etcdctl(one, "watch", "a", "--rev=2", "--prev-kv", seconds=0.8))
         await asyncio.sleep(0.4)
         await one.put(b"a", b"2")
-        assert await watching == "PUT\n\n\na\n1\nPUT\na\n1\na\n2\n"
+        assert await watching == "PUT\na\n1\nPUT\na\n1\na\n2\n"
 
     run(scenario)
 

@@ -4,6 +4,7 @@ A connection tells by its first bytes what it speaks. What does not begin as HTT
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import cast
 
@@ -25,6 +26,7 @@ class Front(asyncio.Protocol):
         """Wait for the first bytes."""
         self._transport = cast("asyncio.Transport", transport)
         self._fresh.add(self._transport)
+        notice_when_the_peer_is_gone(transport.get_extra_info("socket"))
 
     def connection_lost(self, _: Exception | None) -> None:
         """Forget the connection."""
@@ -40,3 +42,15 @@ class Front(asyncio.Protocol):
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         protocol.data_received(self._received)
+
+
+IDLE_SECONDS = 30
+"""After how long without a sign of life the system asks a client for one."""
+
+
+def notice_when_the_peer_is_gone(connected: socket.socket | None) -> None:
+    """Let the system find out when a client has vanished without a word; a watch may be silent for days."""
+    if connected is not None:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, IDLE_SECONDS)

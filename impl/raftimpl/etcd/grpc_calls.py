@@ -14,8 +14,9 @@ from google.protobuf.message import DecodeError, Message
 
 from raftimpl.etcd import refusals
 from raftimpl.etcd.calls import CallCounter
+from raftimpl.etcd.failures import report
 from raftimpl.etcd.header_blocks import encode
-from raftimpl.etcd.http2_server import Exchange, Headers, Stream
+from raftimpl.etcd.http2_stream import Exchange, Headers, Stream
 from raftimpl.etcd.leadership import REQUIRE_LEADER, Leadership
 from raftimpl.etcd.service import MAX_MESSAGE_BYTES, Kind, Method
 from raftimpl.store.errors import RequestError
@@ -63,11 +64,15 @@ class MessageReader:
 
     def __init__(self, kind: type[Message]) -> None:
         self._kind = kind
-        self._rest = b""
+        self._rest: bytes | bytearray = b""
 
     def feed(self, data: bytes) -> list[tuple[Message, int]]:
         """Return the messages that are complete now, each with the bytes it took. Raises RequestError."""
-        self._rest = self._rest + data if self._rest else data
+        if self._rest:
+            self._rest = bytearray(self._rest) if isinstance(self._rest, bytes) else self._rest
+            self._rest += data
+        else:
+            self._rest = data
         messages: list[tuple[Message, int]] = []
         while len(self._rest) >= MESSAGE_HEAD_BYTES:
             size = int.from_bytes(self._rest[1:MESSAGE_HEAD_BYTES], "big")
@@ -79,7 +84,7 @@ class MessageReader:
             if len(self._rest) < end:
                 break
             try:
-                messages.append((self._kind.FromString(self._rest[MESSAGE_HEAD_BYTES:end]), end))
+                messages.append((self._kind.FromString(bytes(self._rest[MESSAGE_HEAD_BYTES:end])), end))
             except DecodeError:
                 raise refusals.no_message(self._kind.DESCRIPTOR.full_name) from None
             self._rest = self._rest[end:]
@@ -125,9 +130,9 @@ class Call:
             await work
         except RequestError as refusal:
             self.refuse(refusal)
-        except Exception:
+        except Exception as error:
             self.refuse(refusals.broken())
-            raise
+            report(error)
 
     def refuse(self, refusal: RequestError) -> None:
         """End the call with a refusal."""

@@ -73,7 +73,7 @@ class ConnectionFailure(Exception):  # noqa: N818  # an error in HTTP/2's words 
         self.reason = reason
 
 
-def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+def frame(kind: int, flags: int, stream: int, payload: bytes | memoryview = b"") -> bytes:
     """Return a frame."""
     length = len(payload)
     return HEAD.pack(length >> 16, length & 0xFFFF, kind, flags, stream) + payload

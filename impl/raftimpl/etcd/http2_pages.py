@@ -7,9 +7,10 @@ import asyncio
 from contextlib import aclosing
 from http import HTTPStatus
 
+from raftimpl.etcd.failures import report
 from raftimpl.etcd.header_blocks import encode
 from raftimpl.etcd.http2_frames import ErrorCode
-from raftimpl.etcd.http2_server import Exchange, ExchangeFactory, Headers, Stream
+from raftimpl.etcd.http2_stream import Exchange, ExchangeFactory, Headers, Stream
 from raftimpl.etcd.http_server import COMMON_HEADERS, MAX_BODY_BYTES, Application, Request, Response, plain
 
 GRPC = b"application/grpc"
@@ -51,9 +52,9 @@ class PageRequest:
         request = Request(headers.get(":method", ""), path, headers, bytes(self._body))
         try:
             response = await self._application(request)
-        except Exception:
-            await self._send(plain(HTTPStatus.INTERNAL_SERVER_ERROR))
-            raise
+        except Exception as error:
+            report(error)
+            response = plain(HTTPStatus.INTERNAL_SERVER_ERROR)
         await self._send(response)
 
     async def _send(self, response: Response) -> None:

@@ -5,13 +5,13 @@ one batch of bytes is worked on, and whatever tasks write until the loop comes r
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable, Sequence
+from typing import cast
 
 from raftimpl.etcd import http2_frames as h2
 from raftimpl.etcd.header_blocks import Header, HeaderDecoder, HeaderError, MalformedRequestError, request_fields
 from raftimpl.etcd.http2_frames import ConnectionFailure, ErrorCode, Setting
+from raftimpl.etcd.http2_stream import Block, Exchange, ExchangeFactory, Stream
 
 STREAM_WINDOW = 4 * 1024 * 1024
 """How much a client may send on a stream before anything is taken: more than any message may have."""
@@ -23,108 +23,14 @@ MAX_STREAMS = 100_000
 
 MAX_BLOCK_BYTES = 64 * 1024
 
+MOST_BYTES_OUT = 256 * 1024
+"""How much is gathered before it is sent; only then the transport tells whether the client takes it."""
+
 OUR_SETTINGS = {
     Setting.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
     Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
     Setting.MAX_HEADER_LIST_SIZE: MAX_BLOCK_BYTES,
 }
-
-Headers = Mapping[bytes, bytes]
-
-
-class Exchange(Protocol):
-    """What happens on a stream."""
-
-    def receive(self, data: bytes) -> None:
-        """Take a part of what the client sends."""
-
-    def finish(self) -> None:
-        """The client has sent all."""
-
-    def reset(self) -> None:
-        """The client is not interested any more, or gone."""
-
-
-class Stream:
-    """A stream as its exchange sees it: where the answer goes."""
-
-    __slots__ = ("connection", "exchange", "id", "is_client_done", "pending", "pending_bytes", "room", "window")
-
-    def __init__(self, connection: "Http2Connection", id: int, window: int) -> None:
-        self.connection = connection
-        self.exchange: Exchange | None = None
-        self.id = id
-        self.window = window
-        self.is_client_done = False
-        self.pending: deque[bytes | Block] = deque()
-        self.pending_bytes = 0
-        self.room: asyncio.Future[None] | None = None
-
-    def answer(self, head: bytes, data: bytes, trailers: bytes) -> None:
-        """Send headers, data and trailers, and end the stream."""
-        connection = self.connection
-        size = len(data)
-        if (
-            size <= self.window
-            and size <= connection.window
-            and size <= connection.frame_bytes
-            and (not self.pending and not connection.is_paused)
-        ):
-            connection.window -= size
-            id = self.id
-            connection.write(
-                h2.frame(h2.HEADERS, h2.END_HEADERS, id, head)
-                + h2.frame(h2.DATA, 0, id, data)
-                + h2.frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, id, trailers)
-            )
-            connection.close_stream(self)
-        else:
-            self.send_head(head)
-            self.send(data)
-            self.end(trailers)
-
-    def send_head(self, block: bytes) -> None:
-        """Send headers."""
-        self.connection.write(h2.frame(h2.HEADERS, h2.END_HEADERS, self.id, block))
-
-    def send(self, data: bytes) -> None:
-        """Send data as soon as the client takes it."""
-        self.pending.append(data)
-        self.pending_bytes += len(data)
-        self.connection.pump(self)
-
-    def end(self, trailers: bytes | None = None) -> None:
-        """End the stream after all that was sent: with headers, or without."""
-        self.pending.append(Block(trailers))
-        self.connection.pump(self)
-
-    def abort(self, code: ErrorCode) -> None:
-        """End the stream now, whatever was to be sent."""
-        self.connection.write(h2.reset(self.id, code))
-        self.connection.forget(self)
-
-    async def sent(self) -> None:
-        """Return when all data has left."""
-        if self.pending:
-            self.room = asyncio.get_running_loop().create_future()
-            await self.room
-
-    def taken(self, size: int) -> None:
-        """Let the client send as much more as was taken."""
-        if not self.is_client_done:
-            self.connection.write(h2.window_update(self.id, size))
-
-
-class Block:
-    """The end of a stream, with trailers or without."""
-
-    __slots__ = ("trailers",)
-
-    def __init__(self, trailers: bytes | None) -> None:
-        self.trailers = trailers
-
-
-ExchangeFactory = Callable[[Stream, Headers], Exchange]
 
 
 class Http2Connection(asyncio.Protocol):
@@ -142,6 +48,7 @@ class Http2Connection(asyncio.Protocol):
         self._block: tuple[int, int, bytearray] | None = None
         self._unacknowledged = 0
         self._out: list[bytes] = []
+        self._out_bytes = 0
         self._is_going_away = False
         self._initial_window = h2.DEFAULT_WINDOW
         self.window = h2.DEFAULT_WINDOW
@@ -179,10 +86,14 @@ class Http2Connection(asyncio.Protocol):
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(data)
+        self._out_bytes += len(data)
+        if self._out_bytes > MOST_BYTES_OUT:
+            self._flush()
 
     def _flush(self) -> None:
         data = b"".join(self._out)
         self._out.clear()
+        self._out_bytes = 0
         if data and not self._transport.is_closing():
             self._transport.write(data)
 
@@ -418,7 +329,6 @@ class Http2Connection(asyncio.Protocol):
             self.write(h2.frame(h2.DATA, 0, stream.id, first[:size]))
             stream.window -= size
             self.window -= size
-            stream.pending_bytes -= size
             if size < len(first):
                 pending[0] = first[size:]
             else:

@@ -8,6 +8,8 @@ from typing import NamedTuple, cast
 
 import h11
 
+from raftimpl.etcd.failures import report
+
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """More than any request needs that is not too large for the store, in base64."""
@@ -157,7 +159,8 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._http.our_state is not h11.DONE:
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed to answer")
-            raise task.exception() or RuntimeError("an answer did not come to its end")
+            report(task.exception() or RuntimeError("an answer did not come to its end"))
+            return
         if self._http.their_state is not h11.DONE:
             self._transport.close()
             return
