@@ -55,7 +55,7 @@ class Mask(NamedTuple):
 
 LATE = 30
 HEX = "[0-9a-f]"
-STATUS = r"^\| <client \d>, <member \d>, [\w.-]+"
+STATUS = r"^\| (?:http://)?<client \d>, <member \d>, [\w.-]+"
 """How a line of `endpoint status` begins."""
 
 MASKS = (
@@ -82,7 +82,7 @@ MASKS = (
         (
             r'"(?:raftIndex|raftAppliedIndex)":"?(?P<hidden>\d+)',
             r'"(?:RaftIndex|RaftAppliedIndex)" : (?P<hidden>\d+)',
-            STATUS + r", <size>, \w+, \w+, <term>, (?P<hidden>\d+, \d+), ",
+            STATUS + r", <size>, \w+, \w+, <term>, (?P<hidden>\d+, \d+),",
         ),
         "the log also has entries that no client has asked for",
     ),

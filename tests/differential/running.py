@@ -31,7 +31,7 @@ from typing import Protocol
 
 from tests.differential.masks import Names, masked
 from tests.differential.systems import System
-from tests.differential.transcripts import Command, Entry, Transcript
+from tests.differential.transcripts import Command, Entry
 
 PATIENCE = 20.0
 """Seconds that a command may take, and that lines are waited for."""
@@ -282,7 +282,12 @@ class Runner:
 
     def end(self, name: str) -> list[str]:
         lines = list(self.next_lines(name, 1000, PATIENCE))
-        return lines + self.background.pop(name).ending()
+        background = self.background.pop(name)
+        try:
+            return lines + background.ending()
+        except subprocess.TimeoutExpired:
+            background.stop()
+            return [*lines, *background.ending(), "= no end"]
 
     def stop(self, name: str) -> list[str]:
         lines = list(self.next_lines(name, 1000, GRACE))
@@ -298,8 +303,3 @@ def run_all(system: System, commands: Iterable[Command], folder: Path) -> list[E
         return [Entry(command, runner.run(command)) for command in commands]
     finally:
         runner.close()
-
-
-def answered_anew(transcript: Transcript, entries: Iterable[Entry]) -> Transcript:
-    """Return a transcript with other answers."""
-    return transcript._replace(entries=tuple(entries))

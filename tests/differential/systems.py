@@ -7,11 +7,14 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.conftest import ROOT
 
 PATIENCE = 60.0
 """Seconds until a system that has been started must answer; far more than it takes."""
@@ -27,7 +30,7 @@ class Member(NamedTuple):
 
 
 class System(NamedTuple):
-    """A running cluster. Its first server leads when it is handed over."""
+    """A running cluster: its servers in the order of their ids. The first one leads when the cluster is handed over."""
 
     cluster_id: int
     members: tuple[Member, ...]
@@ -102,8 +105,8 @@ def members_of(servers: list[Server]) -> System:
     ids = {member["name"]: int(member["ID"]) for member in answer["members"]}
     if set(ids) != {server.name for server in servers}:
         raise RuntimeError(f"another cluster answers at {servers[0].client}: {sorted(ids)}")
-    members = tuple(Member(ids[server.name], server.name, server.client, server.peer) for server in servers)
-    return System(int(answer["header"]["cluster_id"]), members)
+    members = sorted(Member(ids[server.name], server.name, server.client, server.peer) for server in servers)
+    return System(int(answer["header"]["cluster_id"]), tuple(members))
 
 
 def lead_from_the_first(system: System) -> None:
@@ -125,7 +128,7 @@ def started(servers: list[Server], logs: Path) -> Iterator[System]:
     try:
         for server in servers:
             with (logs / f"{server.name}.log").open("wb") as log:
-                processes.append(subprocess.Popen(server.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
+                processes.append(subprocess.Popen(server.command, cwd=ROOT, stdout=log, stderr=log))
         for server in servers:
             eventually(lambda server=server: can_write(server), processes, logs)  # type: ignore[misc]
         system = members_of(servers)
@@ -133,7 +136,7 @@ def started(servers: list[Server], logs: Path) -> Iterator[System]:
         yield system
     finally:
         for process in processes:
-            process.terminate()
+            process.kill()
         for process in processes:
             process.wait(PATIENCE)
 
@@ -167,6 +170,13 @@ def etcd(count: int, folder: Path) -> contextlib.AbstractContextManager[System]:
         }
         servers.append(Server(name, client, peer, ["etcd", *(f"--{flag}={value}" for flag, value in flags.items())]))
     return started(servers, folder)
+
+
+def local(folder: Path) -> contextlib.AbstractContextManager[System]:
+    """Start this project's API and store without Raft."""
+    name, client, peer = names_and_places(1)[0]
+    arguments = ["-m", "tests.differential.local_server", "--name", name, "--client", client, "--peer", peer]
+    return started([Server(name, client, peer, [sys.executable, *arguments])], folder)
 
 
 def missing(*programs: str) -> str | None:
