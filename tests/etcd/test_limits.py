@@ -1,6 +1,8 @@
 """What is refused over gRPC: too large, too late, unknown, not supported; and what is left of calls that end early."""
 
 import asyncio
+import http.client
+import json
 from typing import Any
 
 import grpc
@@ -278,11 +280,24 @@ def test_hashes_and_moving_the_leader() -> None:
 
 
 def test_stopping_lets_calls_end_that_are_under_way() -> None:
+    """And ends those at once that would not end."""
+
     async def scenario(one: Served) -> None:
         one.backend.delay = 0.2
         call = asyncio.ensure_future(one.put(b"a"))
-        await eventually(lambda: working())
-        await one.server.stop(5)
-        assert (await call).header.revision == 2
+        page = asyncio.ensure_future(one.http("POST", "/v3/kv/put", '{"key":"YQ=="}'))
+        watch = await one.watch(rpc.WatchCreateRequest(key=b"b"))
+        await watch.read()
+        lines = asyncio.ensure_future(one.http("POST", "/v3/watch", '{"create_request":{"key":"Yg=="}}'))
+        await eventually(lambda: len(one.server._hub._index._keys.get(b"b", ())) == 2)
+        await eventually(lambda: len(working()) == 2)
+        began = asyncio.get_running_loop().time()
+        await one.server.stop(60)
+        assert asyncio.get_running_loop().time() - began < 10
+        revisions = {(await call).header.revision, int(json.loads((await page)[1])["header"]["revision"])}
+        assert revisions == {2, 3}
+        assert await refusal(watch.read()) == (Code.UNAVAILABLE, "etcdserver: server stopped")
+        with pytest.raises(http.client.IncompleteRead):
+            await lines
 
     run(scenario)
