@@ -173,6 +173,8 @@ def test_without_a_leader() -> None:
         assert (await one.call("KV/Range", ALIKE)).kvs[0].value == b"1"
         read = rpc.TxnRequest(success=[rpc.RequestOp(request_range=ALIKE)])
         assert (await one.call("KV/Txn", read)).responses[0].response_range.count == 1
+        read = rpc.TxnRequest(success=[rpc.RequestOp(request_range=rpc.RangeRequest(key=b"a"))])
+        assert await refusal(one.call("KV/Txn", read)) == NO_LEADER
         assert await refusal(one.call("KV/Range", ALIKE, metadata=HAS_LEADER)) == NO_LEADER
         status = await one.call("Maintenance/Status", rpc.StatusRequest())
         assert (status.leader, list(status.errors)) == (0, ["etcdserver: no leader"])
