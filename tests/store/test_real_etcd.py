@@ -1,33 +1,18 @@
 """The store against a real etcd: the same requests, one after the other, and equal answers, field by field."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from raftimpl.store.checks import is_read_only
-from raftimpl.store.errors import RequestError
-from raftimpl.store.requests import LeaseGrant, LeaseRevoke, Put, Range, Txn, Write
+from raftimpl.store.requests import LeaseGrant, LeaseRevoke, Put, Range
 from raftimpl.store.store import Store
+from tests.store.asking import answer, ask
 from tests.store.dice import Dice
 from tests.store.real_etcd import ETCD, Etcd, running_etcd
 
 pytestmark = pytest.mark.skipif(ETCD is None, reason="needs etcd on the path")
 
 REQUESTS = 2000
-
-
-def answer(ask: Callable[[Any], Any], request: object) -> object:
-    try:
-        return ask(request)
-    except RequestError as error:
-        return error
-
-
-def ask(store: Store, request: Write | Range) -> object:
-    is_read = isinstance(request, Range) or (isinstance(request, Txn) and is_read_only(request))
-    return answer(store.read if is_read else store.apply, request)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
