@@ -81,6 +81,7 @@ CHECKED: dict[str, tuple[Txn, RequestError | None]] = {
     "two inner puts on other sides": (then(either(A, B), either(B, Put(b"c"))), DUPLICATE),
     "an inner put and a deletion": (then(then(A), DeleteRange(b"a")), DUPLICATE),
     "an inner deletion and a put": (then(then(DeleteRange(b"a")), A), DUPLICATE),
+    "an inner deletion on the other side and a put": (then(either(B, DeleteRange(b"a")), A), DUPLICATE),
     "an inner deletion, an inner put": (then(then(DeleteRange(b"a")), then(A)), DUPLICATE),
     "an inner put, an inner deletion": (then(then(A), then(DeleteRange(b"a"))), None),
 }  # fmt: skip

@@ -72,6 +72,11 @@ def test_flipped_bits_make_another_store_or_none(position: int, flips: int) -> N
         assert thaw([bytes(damaged)]).revision > 0
 
 
+def test_more_than_a_store_is_refused() -> None:
+    with pytest.raises(MalformedInputError, match="it ends within a record, 3 bytes after its beginning"):
+        thaw([EXAMPLE, b"\0\0", b"\1"])
+
+
 def test_pieces_are_bounded() -> None:
     store = Store()
     for number in range(3000):
@@ -79,3 +84,12 @@ def test_pieces_are_bounded() -> None:
     sizes = [len(piece) for piece in store.freeze().chunks()]
     assert PIECE_SIZE / 2 < max(sizes) < PIECE_SIZE * 1.1
     assert sum(size > PIECE_SIZE / 2 for size in sizes) >= len(sizes) - 4
+
+
+def test_what_is_frozen_stays_while_the_store_changes() -> None:
+    """Keys with history and without, keys that are there and gone; then all of that changes."""
+    store = store_after(Put(b"a"), Put(b"b"), Put(b"c"), Compact(4), Put(b"d"), Put(b"c"), DeleteRange(b"b"))
+    expected, snapshot = frozen(store), store.freeze()
+    for request in (Put(b"a", b"2"), Put(b"e"), DeleteRange(b"d"), LeaseGrant(1, 60), Compact(10)):
+        store.apply(request)
+    assert b"".join(snapshot.chunks()) == expected != frozen(store)

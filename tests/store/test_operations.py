@@ -98,6 +98,17 @@ ANSWERS: dict[str, tuple[tuple[Write, ...], Write | Range, object]] = {
         RangeResponse(3, (KeyValue(b"a", 2, 3, 2, b"2"),), count=1),
     ),
     "keys alone": ((A1,), Range(b"a", keys_only=True), RangeResponse(2, (KeyValue(b"a", 2, 2, 1),), count=1)),
+    "keys alone keep their leases": (
+        (LeaseGrant(7, 60), Put(b"a", b"1", 7)),
+        Range(b"a", keys_only=True),
+        RangeResponse(2, (KeyValue(b"a", 2, 2, 1, b"", 7),), count=1),
+    ),
+    "the count of one key alone": ((A1,), Range(b"a", count_only=True), RangeResponse(2, (), False, 1)),
+    "a limit that reaches beyond the range": (
+        (A1, B1),
+        Range(b"a", b"b", limit=5),
+        RangeResponse(3, (KeyValue(b"a", 2, 2, 1, b"1"),), False, 1),
+    ),
     "the count alone": ((A1, B1), Range(b"a", b"\0", count_only=True), RangeResponse(3, (), False, 2)),
     # Compact
     "a compaction": ((A1, A2), Compact(2), CompactResponse(3)),
