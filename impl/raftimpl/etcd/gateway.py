@@ -54,6 +54,7 @@ STATUSES: dict[int, HTTPStatus] = {
     Code.FAILED_PRECONDITION: HTTPStatus.PRECONDITION_FAILED,
     Code.OUT_OF_RANGE: HTTPStatus.BAD_REQUEST,
     Code.UNIMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
+    Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
     Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of HTTP for each code of gRPC; all others are the server's own failure."""
@@ -158,9 +159,7 @@ def require_message_size(message: Message) -> None:
     """Raise RequestError for what would be too large for gRPC."""
     size = message.ByteSize()
     if size > MAX_MESSAGE_BYTES:
-        raise RequestError(
-            Code.RESOURCE_EXHAUSTED, f"grpc: received message larger than max ({size} vs. {MAX_MESSAGE_BYTES})"
-        )
+        raise refusals.message_too_large(size, MAX_MESSAGE_BYTES)
 
 
 def refused(refusal: RequestError) -> Response:
