@@ -383,16 +383,25 @@ ADVANCE_COMMIT_INDEX = Action(
 
 # Failures
 
+STEP_ASIDE = Action(
+    "StepAside",
+    "A leader that hears of no quorum becomes a follower of its own term.",
+    "thesis, section 6.2",
+    (n,),
+    guard={"it leads": leader[n]},
+    update=(leader[n].becomes(FALSE),),
+)
 RESTART = Action(
     "Restart",
-    "A server crashes and comes back as a follower with its term, vote and log.",
-    "Figure 2, State",
-    (n,),
-    guard={},
+    "A server crashes and comes back as a follower with its term, vote and log; it may also have kept how much of "
+    "that is committed, or some of it: what a snapshot stands for.",
+    "Figure 2, State; section 7",
+    (n, commit),
+    guard={"it knew as much to be committed": all_of(commit >= 0, commit <= commit_index[n])},
     update=(
         candidate[n].becomes(FALSE),
         leader[n].becomes(FALSE),
-        commit_index[n].becomes(0),
+        commit_index[n].becomes(commit),
         votes_granted[n, p].becomes(FALSE),
         match_index[n, p].becomes(0),
     ),
@@ -401,7 +410,7 @@ RESTART = Action(
 ACTIONS = (
     TIMEOUT, REQUEST_VOTE, UPDATE_TERM, HANDLE_REQUEST_VOTE, HANDLE_VOTE, BECOME_LEADER,
     CLIENT_REQUEST, APPEND_ENTRIES, STEP_DOWN, HANDLE_APPEND_ENTRIES, HANDLE_ACKNOWLEDGEMENT, ADVANCE_COMMIT_INDEX,
-    RESTART,
+    STEP_ASIDE, RESTART,
 )  # fmt: skip
 
 FUNCTIONS = (

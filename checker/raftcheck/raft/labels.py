@@ -9,7 +9,8 @@ from raftcheck.model import Deliver
 from raftcheck.raft.process import Crash, CrashWithin, Node
 from raftcheck.report.labels import differences
 from raftimpl import step as core
-from raftimpl.messages import Entry, Message
+from raftimpl.log import Log
+from raftimpl.messages import Entry, Message, Snapshot
 from raftimpl.state import ServerState, durable
 
 INPUT_TEXTS = {
@@ -17,6 +18,9 @@ INPUT_TEXTS = {
     core.HeartbeatTimeout: "has a heartbeat timeout",
     core.ClientRequest: "is asked by a client to write {1}",
     core.ReadRequest: "is asked by a client for linearizable read {0.request_id}",
+    core.QuorumTimeout: "has heard from no quorum for an election timeout",
+    core.Compact: "compacts its log up to index {0.last_included_index}",
+    core.TransferLeadership: "shall hand leadership over to s{0.target}",
     Crash: "crashes and restarts from its disk",
     CrashWithin: "will crash in its next step, after its first {0.outputs} outputs",
 }
@@ -49,6 +53,11 @@ class RaftLabels:
         match value:
             case Entry():
                 return f"{value.term}:{command_text(value.command)}"
+            case Snapshot():
+                return f"..{value.last_included_index}:term {value.last_included_term}"
+            case Log():
+                kept = map(self.value, value.entries)
+                return f"[{' '.join(kept if value.snapshot == Snapshot() else (self.value(value.snapshot), *kept))}]"
             case enum.Enum():
                 return str(value.value)
             case msgspec.Struct():

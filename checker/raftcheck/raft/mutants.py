@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from raftcheck.model import ModelError
 from raftcheck.raft.bounds import Bounds
-from raftimpl.log import Log, last_index, last_term
+from raftimpl.log import Entries, Log
 from raftimpl.messages import AppendEntriesResponse, Entry, RequestVote, RequestVoteResponse
 from raftimpl.rules import Rules, persist_change
 from raftimpl.state import PendingRead, Role, ServerState
@@ -57,7 +57,7 @@ class CompareIndexOnly(Rules):
 
     def is_log_up_to_date(self, request: RequestVote, log: Log) -> bool:
         """Compare the last indexes only."""
-        return request.last_log_index >= last_index(log)
+        return request.last_log_index >= log.last_index
 
 
 class CompareTermOnly(Rules):
@@ -65,7 +65,7 @@ class CompareTermOnly(Rules):
 
     def is_log_up_to_date(self, request: RequestVote, log: Log) -> bool:
         """Compare the last terms only."""
-        return request.last_log_term >= last_term(log)
+        return request.last_log_term >= log.last_term
 
 
 class StepDownClearsVote(Rules):
@@ -163,17 +163,17 @@ class CommitOldTerms(Rules):
 class TruncateAlways(Rules):
     """A follower deletes everything after the previous entry, conflict or not, if there are new entries."""
 
-    def merged_log(self, log: Log, prev_log_index: int, entries: Log) -> Log:
+    def merged_log(self, log: Log, prev_log_index: int, entries: Entries) -> Log:
         """Replace all that follows."""
-        return log[:prev_log_index] + entries if entries else log
+        return log.up_to(prev_log_index).extended(entries) if entries else log
 
 
 class HeartbeatTruncates(Rules):
     """A follower whose last entry is not the leader's previous one takes a heartbeat for the end of the log."""
 
-    def merged_log(self, log: Log, prev_log_index: int, entries: Log) -> Log:
+    def merged_log(self, log: Log, prev_log_index: int, entries: Entries) -> Log:
         """Delete what follows on the previous entry if there is nothing to append."""
-        return super().merged_log(log, prev_log_index, entries) if entries else log[:prev_log_index]
+        return super().merged_log(log, prev_log_index, entries) if entries else log.up_to(prev_log_index)
 
 
 class OverwriteUncommitted(Rules):
@@ -181,7 +181,7 @@ class OverwriteUncommitted(Rules):
 
     def appended_log(self, state: ServerState, entry: Entry) -> Log:
         """Append to the committed part only."""
-        return (*state.log[: state.commit_index], entry)
+        return state.log.up_to(state.commit_index).extended((entry,))
 
 
 class NoConsistencyCheck(Rules):
@@ -189,7 +189,7 @@ class NoConsistencyCheck(Rules):
 
     def log_matches(self, log: Log, prev_log_index: int, prev_log_term: int) -> bool:
         """Look at the length only."""
-        return prev_log_index <= last_index(log)
+        return prev_log_index <= log.last_index
 
 
 class CountOldRefusals(Rules):
