@@ -1,0 +1,64 @@
+"""What a node needs of the world: a disk and a network. Real ones are folders and sockets; tests have others."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from raftimpl.errors import RaftError
+from raftimpl.messages import Message
+from raftimpl.state import DurableState
+from raftimpl.step import Persist
+
+
+class DiskError(RaftError):
+    """The disk cannot be relied on: full, damaged, or in use. The text says what, where, and what to do.
+
+    A node that meets it while it runs must stop: it cannot know what of its last writes is durable.
+    """
+
+
+class Disk(Protocol):
+    """One server's durable state: what the core persists, snapshots of the state machine, and how often it was started.
+
+    Records are numbered from 1 on, through the whole life of the folder.
+    """
+
+    durable: DurableState
+    """What was durable when the disk was opened."""
+
+    incarnation: int
+    """The how many-th opening this is, from 1 on; durable before the disk is handed out."""
+
+    records: int
+    """The number of the last record that was found, or appended since."""
+
+    def append(self, write: Persist) -> int:
+        """Take a write into the next sync; return its record's number."""
+
+    async def sync(self) -> None:
+        """Make everything appended so far durable, in its order. Raises DiskError."""
+
+    async def save_snapshot(self, chunks: Iterator[bytes]) -> bytes:
+        """Store a state machine durably; return the name under which it is found. Raises DiskError.
+
+        The chunks are taken in another thread.
+        """
+
+    def read_snapshot(self, name: bytes) -> Iterable[bytes]:
+        """Return a state machine that was stored, piece by piece. Raises DiskError if it is not there or damaged."""
+
+    def discard_before(self, snapshot: bytes) -> None:
+        """Remove what is no longer needed now that a snapshot with this name is part of the durable state."""
+
+
+Receiver = Callable[[int, Message, int], None]
+"""Takes the sender's id, a message, and the sender's logical clock when it was sent."""
+
+
+class Transport(Protocol):
+    """The way to the other servers. Messages may be lost, repeated and overtaken."""
+
+    def send(self, to: int, message: Message, clock: int) -> None:
+        """Send a message, soon or never; returns at once. What an InstallSnapshot names is brought along."""
+
+    def start(self, receive: Receiver) -> None:
+        """Begin to hand over what arrives."""
