@@ -37,17 +37,17 @@ class Disk(Protocol):
     async def sync(self) -> None:
         """Make everything appended so far durable, in its order. Raises DiskError."""
 
-    async def save_snapshot(self, chunks: Iterator[bytes]) -> bytes:
-        """Store a state machine durably; return the name under which it is found. Raises DiskError.
+    async def save_snapshot(self, index: int, chunks: Iterator[bytes]) -> bytes:
+        """Store a state machine as it was after the entry at `index`, durably; return its name. Raises DiskError.
 
-        The chunks are taken in another thread.
+        Names have the order of their indexes. The chunks are taken in another thread.
         """
 
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:
         """Return a state machine that was stored, piece by piece. Raises DiskError if it is not there or damaged."""
 
     def discard_before(self, snapshot: bytes) -> None:
-        """Remove what is no longer needed now that a snapshot with this name is part of the durable state."""
+        """Remove what is no longer needed now that this snapshot is part of the durable state: records, earlier snapshots."""
 
 
 Receiver = Callable[[int, Message, int], None]
@@ -60,5 +60,5 @@ class Transport(Protocol):
     def send(self, to: int, message: Message, clock: int) -> None:
         """Send a message, soon or never; returns at once. What an InstallSnapshot names is brought along."""
 
-    def start(self, receive: Receiver) -> None:
-        """Begin to hand over what arrives."""
+    def start(self, receive: Receiver, heard: Callable[[int], None]) -> None:
+        """Begin to hand over what arrives. `heard` is told of servers that are at work on something long: a snapshot."""
