@@ -1,7 +1,7 @@
 """A running server: whatever happens to it goes to the core, and what the core says is carried out, in its order.
 
-Everything happens on one event loop. What has come in since the last time is taken to the core, one input after the other;
-then all that this has to make durable is written with one sync; only then is the rest carried out: messages,
+Everything happens on one event loop. What has come in since the last time is taken to the core, one input after the
+other; then all that this has to make durable is written with one sync; only then is the rest carried out: messages,
 entries to apply, answers. So an output never begins before the Persist outputs that come before it are durable, and
 many clients share a sync (group commit).
 
@@ -24,7 +24,7 @@ from raftimpl.running.ports import Disk, Transport
 from raftimpl.running.refusals import not_leader, stopped, transfer_timed_out
 from raftimpl.running.saving import Saving
 from raftimpl.running.timers import Timers
-from raftimpl.running.timing import Limits, Timing
+from raftimpl.running.timing import LIMITS, TIMING, Limits, Timing
 from raftimpl.running.waiting import Reads, Writes
 from raftimpl.state import Role, ServerState
 from raftimpl.step import (
@@ -79,8 +79,8 @@ class Node:
         server: int,
         disk: Disk,
         transport: Transport,
-        timing: Timing = Timing(),
-        limits: Limits = Limits(),
+        timing: Timing = TIMING,
+        limits: Limits = LIMITS,
         random: Random | None = None,
         witness: Witness | None = None,
     ) -> None:
@@ -97,9 +97,7 @@ class Node:
         self._stopping = False
         self._outputs: list[Output] = []
         self._writes = Writes(loop, server, disk.incarnation, limits, timing.request_timeout)
-        self._reads = Reads(
-            loop, first_read_id(server, disk.incarnation), timing.request_timeout, timing.heartbeat_interval * 2
-        )
+        self._reads = Reads(loop, first_read_id(server, disk.incarnation), timing)
         self._timers = Timers(loop, timing, cluster, server, random or Random(), self.give)
         self._saving = Saving(disk, limits, self.machine, self.state.log.snapshot)
         self._watchers: list[asyncio.Future[None]] = []
@@ -125,7 +123,7 @@ class Node:
         await future
 
     async def move_leader(self, target: int) -> None:
-        """Hand leadership over to another server; return when it leads (thesis 3.10). Clients' writes wait meanwhile."""
+        """Hand leadership over; return when another server leads (thesis 3.10). Clients' writes wait meanwhile."""
         if self.state.role is not Role.LEADER:
             raise not_leader()
         if target == self.state.id:

@@ -47,7 +47,7 @@ class Disk(Protocol):
         """Return a state machine that was stored, piece by piece. Raises DiskError if it is not there or damaged."""
 
     def discard_before(self, snapshot: bytes) -> None:
-        """Remove what is no longer needed now that this snapshot is part of the durable state: records, earlier snapshots."""
+        """Remove the records and snapshots that are not needed now that this snapshot is in the durable state."""
 
 
 Receiver = Callable[[int, Message, int], None]
@@ -61,4 +61,4 @@ class Transport(Protocol):
         """Send a message, soon or never; returns at once. What an InstallSnapshot names is brought along."""
 
     def start(self, receive: Receiver, heard: Callable[[int], None]) -> None:
-        """Begin to hand over what arrives. `heard` is told of servers that are at work on something long: a snapshot."""
+        """Begin to hand over what arrives. `heard` is told of servers that are at work on a snapshot."""

@@ -6,8 +6,8 @@ from typing import NamedTuple
 class Timing(NamedTuple):
     """The timers of a node. An election timeout is drawn anew each time, between one and two `election_timeout`s.
 
-    `heartbeat_interval` should be several times shorter. `request_timeout` is how long a client waits at most; by default
-    as in etcd: 5 seconds and two elections.
+    `heartbeat_interval` should be several times shorter. `request_timeout` is how long a client waits at most; by
+    default as in etcd: 5 seconds and two elections.
     """
 
     heartbeat_interval: float = 0.1
@@ -30,3 +30,7 @@ class Limits(NamedTuple):
     snapshot_entries: int = 10_000
     snapshot_bytes: int = 64 << 20
     catch_up_entries: int = 1_000
+
+
+TIMING = Timing()
+LIMITS = Limits()

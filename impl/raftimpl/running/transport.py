@@ -1,12 +1,12 @@
 """Messages between servers over TCP.
 
-Each server dials every other, and sends on that connection alone; what it receives comes on connections that others have
-dialled. A message that cannot be sent at once, because there is no connection or the other side is slow to take what was
-sent before, is lost, as Raft allows: its sender repeats what still matters.
+Each server dials every other, and sends on that connection alone; what it receives comes on connections that others
+have dialled. A message that cannot be sent at once, because there is no connection or the other side is slow to take
+what was sent before, is lost, as Raft allows: its sender repeats what still matters.
 
-A connection begins with a greeting, which names the cluster and both servers, and an answer to it: empty, or why not. Then
-come frames: four bytes of length, big-endian, and a message with its sender's logical clock, in MessagePack. A snapshot
-goes by a connection of its own, in pieces that are acknowledged one by one.
+A connection begins with a greeting, which names the cluster and both servers, and an answer to it: empty, or why not.
+Then come frames: four bytes of length, big-endian, and a message with its sender's logical clock, in MessagePack. A
+snapshot goes by a connection of its own, in pieces that are acknowledged one by one.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from raftimpl.running.refusals import timed_out, too_many_requests
-from raftimpl.running.timing import Limits
+from raftimpl.running.timing import Limits, Timing
 from raftimpl.store.errors import RequestError
 from raftimpl.store.machine import Applied, Batch, encode_batch
 from raftimpl.store.requests import Response, Write
@@ -27,8 +27,8 @@ class Waiting(NamedTuple):
 class Writes:
     """Writes that this server's clients have asked for, gathered into batches: one log entry for many of them.
 
-    At most one batch is under way. So it can be proposed again whenever it may have been lost, with the same number: the
-    state machine applies it once, and none overtakes another.
+    At most one batch is under way. So it can be proposed again whenever it may have been lost, with the same number:
+    the state machine applies it once, and none overtakes another.
     """
 
     def __init__(self, loop: AbstractEventLoop, origin: int, incarnation: int, limits: Limits, timeout: float) -> None:
@@ -110,8 +110,8 @@ class Reads:
     `first_id` is the number of the first question; see `raftimpl.step.ReadRequest`: no number may ever come again.
     """
 
-    def __init__(self, loop: AbstractEventLoop, first_id: int, timeout: float, patience: float) -> None:
-        self._loop, self._timeout, self._patience = loop, timeout, patience
+    def __init__(self, loop: AbstractEventLoop, first_id: int, timing: Timing) -> None:
+        self._loop, self._timing = loop, timing
         self._next_id = first_id
         self._gathered: list[tuple[Future[None], float]] = []
         self._asked: dict[int, list[tuple[Future[None], float]]] = {}
@@ -120,13 +120,13 @@ class Reads:
     def add(self) -> Future[None]:
         """Take a read; its future is done when the server may answer it."""
         future: Future[None] = self._loop.create_future()
-        self._gathered.append((future, self._loop.time() + self._timeout))
+        self._gathered.append((future, self._loop.time() + self._timing.request_timeout))
         return future
 
     def next_question(self) -> int | None:
         """Return the number of a question to ask now; None if nobody waits, or one is under way and not late."""
         now = self._loop.time()
-        if self._asked and now - self._asked_at > self._patience:
+        if self._asked and now - self._asked_at > 2 * self._timing.heartbeat_interval:
             self._ask_again()
         if self._asked or not self._gathered:
             return None
