@@ -26,3 +26,8 @@ def not_leader() -> RequestError:
 def transfer_timed_out() -> RequestError:
     """Return the news that another server did not come to lead in time."""
     return RequestError(Code.UNAVAILABLE, "etcdserver: request timed out, leader transfer took too long")
+
+
+def bad_leader_transferee() -> RequestError:
+    """Return the refusal of a member that cannot lead."""
+    return RequestError(Code.FAILED_PRECONDITION, "etcdserver: bad leader transferee")

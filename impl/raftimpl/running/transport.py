@@ -35,12 +35,16 @@ BACKLOG = 4 << 20
 
 
 class Greeting(msgspec.Struct, frozen=True):
-    """What a connection begins with. `snapshot` names the one that follows; none, if messages do."""
+    """What a connection begins with. `snapshot` names the one that follows; none, if messages do.
+
+    `client_urls` is where the sender's clients go.
+    """
 
     version: int
     cluster_id: int
     sender: int
     to: int
+    client_urls: tuple[str, ...] = ()
     snapshot: bytes | None = None
 
 
@@ -92,10 +96,14 @@ class TcpTransport:
         server: int,
         peers: dict[int, Address],
         snapshots: Snapshots,
+        own_client_urls: tuple[str, ...] = (),
         dial_tls: ssl.SSLContext | None = None,
         listen_tls: ssl.SSLContext | None = None,
     ) -> None:
         self.cluster_id, self.server, self.peers = cluster_id, server, peers
+        self.own_client_urls = own_client_urls
+        self.client_urls: dict[int, tuple[str, ...]] = {}
+        """Where other servers' clients go, as far as they have said it."""
         self._snapshots, self._dial_tls, self._listen_tls = snapshots, dial_tls, listen_tls
         self._links = {peer: Link(self, peer, address) for peer, address in peers.items()}
         self._receive: Receiver = lambda *_: None
@@ -151,6 +159,7 @@ class TcpTransport:
                 await writer.drain()
                 return
             known = GREETINGS.decode(greeting)
+            self.client_urls[known.sender] = known.client_urls
             if known.snapshot is None:
                 await self._take_messages(known.sender, reader)
             else:
@@ -234,7 +243,8 @@ class TcpTransport:
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection(host, port, ssl=self._dial_tls)
             try:
-                write_frame(writer, ENCODER.encode(Greeting(VERSION, self.cluster_id, self.server, to, snapshot)))
+                greeting = Greeting(VERSION, self.cluster_id, self.server, to, self.own_client_urls, snapshot)
+                write_frame(writer, ENCODER.encode(greeting))
                 answer = await read_frame(reader)
             except BaseException:
                 writer.close()
