@@ -5,6 +5,7 @@ same where it is sent and where it arrives.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from msgspec.structs import replace
@@ -32,7 +33,13 @@ Json = dict[str, Any]
 FORMAT = "raftproof/trace/1"
 
 HEX = "hex:"
-"""What the text of a command begins with that is no UTF-8, or begins with just that."""
+"""What the text of a command begins with that is no UTF-8, or begins like these texts."""
+
+DIGEST = "sha256:"
+"""What the text of a long command begins with."""
+
+LONGEST_TEXT = 128
+"""Bytes of a command that is told in full."""
 
 EVENTS: Mapping[type, str] = {
     ElectionTimeout: "timeout",
@@ -124,12 +131,14 @@ def entry_record(entry: Entry) -> Json:
 
 
 def text_of(command: bytes) -> str:
-    """Return a command as a text; different commands have different texts."""
+    """Return a command as a text; different commands have different texts (long ones: barring a collision of SHA-256)."""
+    if len(command) > LONGEST_TEXT:
+        return DIGEST + sha256(command).hexdigest()
     try:
         text = command.decode("utf-8")
     except UnicodeDecodeError:
         return HEX + command.hex()
-    return HEX + command.hex() if text.startswith(HEX) else text
+    return HEX + command.hex() if text.startswith((HEX, DIGEST)) else text
 
 
 def message_record(names: Sequence[str], sender: int, to: int, message: Message) -> Json:

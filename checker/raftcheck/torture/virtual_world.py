@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from random import Random
 
 from raftimpl.codec import decode_message, encode_message
-from raftimpl.messages import Message
+from raftimpl.messages import InstallSnapshot, Message
 from raftimpl.rules import persisted
 from raftimpl.running.ports import DiskError, Receiver
 from raftimpl.state import DurableState
 from raftimpl.step import Persist
+
+FASTEST_SYNC = 0.0001
+USUAL_SYNC = 0.005
+"""Seconds that a sync takes at least, and at most if the disk is well."""
 
 
 @dataclass
@@ -19,14 +23,17 @@ class VirtualDisk:
     """What survives its server. `open` is called at every start, `crash` at every end."""
 
     random: Random
-    slowest_sync: float = 0.005
+    slowest_sync: float = USUAL_SYNC
     durable: DurableState = field(default_factory=DurableState)
     incarnation: int = 0
     records: int = 0
     is_full: bool = False
+    within_sync: Callable[[], None] | None = None
+    """Called once, in the middle of the next sync, which never ends."""
     _snapshots: dict[bytes, bytes] = field(default_factory=dict)
     _synced_records: int = 0
     _appended: list[Persist] = field(default_factory=list)
+    _crashes: int = 0
 
     def open(self) -> "VirtualDisk":
         """Begin another life of the server."""
@@ -35,6 +42,8 @@ class VirtualDisk:
 
     def crash(self) -> None:
         """Lose what was not synced, or only the end of it: a batch may have been torn."""
+        self._crashes += 1
+        self.within_sync = None
         self._settle(self.random.randint(0, len(self._appended)))
         self._appended.clear()
         self.records = self._synced_records
@@ -48,10 +57,20 @@ class VirtualDisk:
     async def sync(self) -> None:
         """Make durable what was appended before, after a while."""
         count = len(self._appended)
-        await asyncio.sleep(self.random.uniform(0.0001, self.slowest_sync))
+        await self._take_time()
+        self._settle(count)
+
+    async def _take_time(self) -> None:
+        """Let the time of a write pass. Raises DiskError if the disk is full, or its server has crashed meanwhile."""
+        crashes, notify, self.within_sync = self._crashes, self.within_sync, None
+        await asyncio.sleep(self.random.uniform(FASTEST_SYNC, self.slowest_sync))
+        if self._crashes != crashes:
+            raise DiskError("the server has crashed")
+        if notify:
+            notify()
+            await asyncio.get_running_loop().create_future()
         if self.is_full:
             raise DiskError("no space left on the virtual disk")
-        self._settle(count)
 
     def _settle(self, count: int) -> None:
         for write in self._appended[:count]:
@@ -62,7 +81,7 @@ class VirtualDisk:
     async def save_snapshot(self, index: int, chunks: Iterator[bytes]) -> bytes:
         """Store a state machine."""
         content = b"".join(chunks)
-        await asyncio.sleep(self.random.uniform(0.0001, self.slowest_sync))
+        await self._take_time()
         name = b"%016x-%s" % (index, hashlib.sha256(content).hexdigest().encode())
         self._snapshots[name] = content
         return name
@@ -93,20 +112,26 @@ class Weather:
     slowest: float = 0.002
 
 
+Link = tuple[int, int]
+"""From one server to another; links are one-way."""
+
+Hearing = Callable[[int], None]
+
+
 class VirtualNetwork:
-    """Carries messages between the servers that are up. Links are one-way: (sender, receiver)."""
+    """Carries messages between the servers that are up."""
 
     def __init__(self, random: Random) -> None:
         self.random = random
         self.weather = Weather()
-        self.cut: set[tuple[int, int]] = set()
+        self.cut: set[Link] = set()
         self.disks: dict[int, VirtualDisk] = {}
-        self._receivers: dict[int, Receiver] = {}
+        self._receivers: dict[int, tuple[Receiver, Hearing]] = {}
         self.delivered = 0
 
-    def connect(self, server: int, receive: Receiver) -> None:
+    def connect(self, server: int, receive: Receiver, heard: Hearing) -> None:
         """Let a server receive; what is on its way to an earlier life of it may still arrive."""
-        self._receivers[server] = receive
+        self._receivers[server] = receive, heard
 
     def disconnect(self, server: int) -> None:
         """Let a server receive nothing."""
@@ -116,25 +141,36 @@ class VirtualNetwork:
         """Let a message arrive later, once, twice or never, in any order."""
         if (sender, to) in self.cut or self.random.random() < self.weather.loss:
             return
-        encoded = encode_message(message)
+        encoded, loop = encode_message(message), asyncio.get_running_loop()
         copies = 1 + (self.random.random() < self.weather.duplication)
         for _ in range(copies):
             delay = self.random.uniform(self.weather.fastest, self.weather.slowest)
-            asyncio.get_running_loop().call_later(delay, self._arrive, sender, to, encoded, clock)
+            if isinstance(message, InstallSnapshot):
+                delay *= 3
+                loop.call_later(delay / 2, self._be_heard, sender, to)
+            loop.call_later(delay, self._arrive, sender, to, encoded, clock)
+
+    def _be_heard(self, sender: int, to: int) -> None:
+        """Let a server notice that a snapshot is on its way."""
+        if to in self._receivers and (sender, to) not in self.cut:
+            self._receivers[to][1](sender)
 
     def _arrive(self, sender: int, to: int, encoded: bytes, clock: int) -> None:
         if to not in self._receivers or (sender, to) in self.cut:
             return
         message = decode_message(encoded)
-        snapshot = getattr(message, "snapshot", None)
-        if snapshot is not None:
-            try:
-                content = b"".join(self.disks[sender].read_snapshot(snapshot.content))
-            except DiskError:
-                return  # its sender has a newer one by now
-            self.disks[to].store_snapshot(snapshot.content, content)
+        if isinstance(message, InstallSnapshot) and not self._copy_snapshot(sender, to, message.snapshot.content):
+            return  # its sender has a newer one by now
         self.delivered += 1
-        self._receivers[to](sender, message, clock)
+        self._receivers[to][0](sender, message, clock)
+
+    def _copy_snapshot(self, sender: int, to: int, name: bytes) -> bool:
+        try:
+            content = b"".join(self.disks[sender].read_snapshot(name))
+        except DiskError:
+            return False
+        self.disks[to].store_snapshot(name, content)
+        return True
 
 
 class VirtualTransport:
@@ -147,6 +183,6 @@ class VirtualTransport:
         """Send a message."""
         self._network.send(self._server, to, message, clock)
 
-    def start(self, receive: Receiver, heard: Callable[[int], None]) -> None:
+    def start(self, receive: Receiver, heard: Hearing) -> None:
         """Begin to receive."""
-        self._network.connect(self._server, receive)
+        self._network.connect(self._server, receive, heard)

@@ -71,7 +71,13 @@ class Counters(NamedTuple):
 
 
 class Node:
-    """One server of a cluster. `run` serves until `stop`; the coroutines are for its clients."""
+    """One server of a cluster. `run` serves until `stop`; the coroutines are for its clients.
+
+    `loop` is the running one, or what looks like it and has another clock.
+    """
+
+    require = staticmethod(require_invariants)
+    """What is required of every step. Whoever wants to know what others find out leaves it out."""
 
     def __init__(
         self,
@@ -83,8 +89,9 @@ class Node:
         limits: Limits = LIMITS,
         random: Random | None = None,
         witness: Witness | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        loop = asyncio.get_running_loop()
+        loop = loop or asyncio.get_running_loop()
         self.cluster, self.disk, self.transport = cluster, disk, transport
         self.state = cluster.start(server, disk.durable)
         self.machine = machine_on(disk)
@@ -211,7 +218,7 @@ class Node:
         except MalformedInputError:
             self.counters = self.counters._replace(malformed_messages=self.counters.malformed_messages + 1)
             return
-        require_invariants(before, step)
+        self.require(before, step)
         self.state = step.state
         for output in step.outputs:
             if isinstance(output, Persist):
