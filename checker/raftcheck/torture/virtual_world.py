@@ -33,7 +33,7 @@ class VirtualDisk:
     _snapshots: dict[bytes, bytes] = field(default_factory=dict)
     _synced_records: int = 0
     _appended: list[Persist] = field(default_factory=list)
-    _crashes: int = 0
+    _crashed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def open(self) -> "VirtualDisk":
         """Begin another life of the server."""
@@ -42,7 +42,8 @@ class VirtualDisk:
 
     def crash(self) -> None:
         """Lose what was not synced, or only the end of it: a batch may have been torn."""
-        self._crashes += 1
+        self._crashed.set()
+        self._crashed = asyncio.Event()
         self.within_sync = None
         self._settle(self.random.randint(0, len(self._appended)))
         self._appended.clear()
@@ -62,13 +63,13 @@ class VirtualDisk:
 
     async def _take_time(self) -> None:
         """Let the time of a write pass. Raises DiskError if the disk is full, or its server has crashed meanwhile."""
-        crashes, notify, self.within_sync = self._crashes, self.within_sync, None
+        crashed, notify, self.within_sync = self._crashed, self.within_sync, None
         await asyncio.sleep(self.random.uniform(FASTEST_SYNC, self.slowest_sync))
-        if self._crashes != crashes:
-            raise DiskError("the server has crashed")
         if notify:
             notify()
-            await asyncio.get_running_loop().create_future()
+            await crashed.wait()
+        if crashed.is_set():
+            raise DiskError("the server has crashed")
         if self.is_full:
             raise DiskError("no space left on the virtual disk")
 

@@ -260,7 +260,7 @@ class Node:
     def _send(self, output: Send) -> None:
         self.transport.send(output.to, output.message, self._clock)
 
-    def _reset_election_timer(self, _: ResetElectionTimer) -> None:
+    def _reset_election_timer(self) -> None:
         self._timers.reset_election()
 
     def _restore(self, output: Restore) -> None:
@@ -284,7 +284,7 @@ class Node:
     def _read_ready(self, output: ReadReady) -> None:
         self._reads.ready(output.request_id)
 
-    def _refused(self, _: RefuseNoLeader) -> None:
+    def _refused(self) -> None:
         self._reads.refused()
 
     def _notify(self) -> None:
@@ -335,12 +335,12 @@ class Node:
 
 
 CARRY_OUT: dict[type, Callable[[Node, Any], None]] = {
-    Send: Node._send,
-    ResetElectionTimer: Node._reset_election_timer,
-    Restore: Node._restore,
-    Apply: Node._apply,
-    ReadReady: Node._read_ready,
-    RefuseNoLeader: Node._refused,
+    Send: lambda node, output: node._send(output),
+    ResetElectionTimer: lambda node, _: node._reset_election_timer(),
+    Restore: lambda node, output: node._restore(output),
+    Apply: lambda node, output: node._apply(output),
+    ReadReady: lambda node, output: node._read_ready(output),
+    RefuseNoLeader: lambda node, _: node._refused(),
 }
 
 
