@@ -16,6 +16,10 @@ class DiskError(RaftError):
     """
 
 
+class MissingSnapshotError(DiskError):
+    """There is no snapshot of that name: none was stored, or it was replaced. Nothing is wrong with the disk."""
+
+
 class Disk(Protocol):
     """One server's durable state: what the core persists, snapshots of the state machine, and how often it was started.
 
@@ -44,7 +48,10 @@ class Disk(Protocol):
         """
 
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:
-        """Return a state machine that was stored, piece by piece. Raises DiskError if it is not there or damaged."""
+        """Return a state machine that was stored, piece by piece.
+
+        Raises DiskError if it is damaged, MissingSnapshotError if it is not there (any more).
+        """
 
     def discard_before(self, snapshot: bytes) -> None:
         """Remove what is no longer needed now that a snapshot with this name is part of the durable state."""
