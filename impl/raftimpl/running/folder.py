@@ -12,8 +12,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from raftimpl.running.files import SYSTEM, UNFINISHED, File, Files, System
 from raftimpl.running.ports import DiskError
 from raftimpl.running.records import FORMAT, Damage, Identity, record_at
 from raftimpl.running.sealed import read_sealed, seal
-from raftimpl.running.snapshots import NAME, Snapshots
+from raftimpl.running.snapshots import NAME, Snapshots, Unfinished
 from raftimpl.running.wal import SEGMENT_BYTES, WriteAheadLog, create_log
 from raftimpl.step import Persist
 from raftimpl.values import Value
@@ -35,7 +36,7 @@ FIRST_SEGMENTS = {"0001.wal", "0001.wal" + UNFINISHED}
 
 
 class Owner(Value, frozen=True):
-    """What the file `identity` says: the version of the folder, and whose it is (in hexadecimal, as etcd writes ids)."""
+    """What the file `identity` says: the folder's version, and whose it is (in hexadecimal, as etcd writes ids)."""
 
     format: int
     cluster: str
@@ -45,8 +46,8 @@ class Owner(Value, frozen=True):
 class Folder:
     """A `Disk` (see `raftimpl.running.ports`) that is a folder. Everything but `append` may take a while.
 
-    Syncs and snapshots have threads of their own, so that neither waits for the other. When anything has failed, whatever
-    comes later raises DiskError: the server must stop, and can be started again.
+    Syncs and snapshots have threads of their own, so that neither waits for the other. When anything has failed,
+    whatever comes later raises DiskError: the server must stop, and can be started again.
     """
 
     def __init__(self, files: Files, path: Path, lock: File, identity: Identity, segment_bytes: int) -> None:
@@ -104,11 +105,12 @@ class Folder:
     def append(self, write: Persist) -> int:
         """Take a write into the next sync; return its record's number.
 
-        Raises InvariantViolationError for a write that does not follow on the others, or names a snapshot that is not there.
+        Raises InvariantViolationError for a write that does not follow on the others, or names a snapshot that is not
+        there.
         """
         self._require_usable()
         if write.snapshot is not None:
-            self._snapshots.adopt(write.snapshot.content)
+            self._snapshots.require(write.snapshot.content)
         return self._log.append(write)
 
     async def sync(self) -> None:
@@ -116,33 +118,19 @@ class Folder:
         self._require_usable()
         await self._wait(self._syncing.submit(self._guarded, self._log.write, self._log.take()))
 
-    async def save_snapshot(self, chunks: Iterator[bytes]) -> bytes:
-        """Store a state machine durably; return the name under which it is found. Raises DiskError.
+    async def save_snapshot(self, index: int, chunks: Iterator[bytes]) -> bytes:
+        """Store a state machine as it was after the entry at `index`, durably; return its name. Raises DiskError.
 
         The chunks are taken in another thread. If this is cancelled, the snapshot may still come to be.
         """
-        self._require_usable()
-        return await self._wait(self._storing.submit(self._guarded, self._snapshots.save, chunks))
+        return await self.store(self._snapshots.save, index, chunks)
 
-    async def receive_snapshot(self, name: bytes, chunks: AsyncIterator[bytes]) -> None:
-        """Store a snapshot that another server sends, durably, under the name that it has there.
-
-        If it is there already, nothing is taken from `chunks`. Raises DiskError; MalformedInputError, with nothing
-        stored, if something else was sent than what the name says.
-        """
+    def receive_snapshot(self, name: bytes) -> "Received":
+        """Begin to store a snapshot that another server sends. Raises MalformedInputError for what is no name."""
         self._require_usable()
         if not NAME.fullmatch(name):
-            raise MalformedInputError(f"{name[:80]!r} is no name of a snapshot")
-        if self._snapshots.renew(name):
-            return
-        unfinished = await self._wait(self._storing.submit(self._guarded, self._snapshots.begin))
-        try:
-            async for chunk in chunks:
-                await self._wait(self._storing.submit(self._guarded, unfinished.write, chunk))
-            await self._wait(self._storing.submit(self._guarded, unfinished.finish, name))
-        except BaseException:
-            self._storing.submit(self._guarded, unfinished.abandon)
-            raise
+            raise MalformedInputError(f"{name[:100]!r} is no name of a snapshot")
+        return Received(self, self._snapshots, name)
 
     def read_snapshot(self, name: bytes) -> Iterator[bytes]:
         """Return a state machine that was stored, piece by piece, after all of it was verified.
@@ -160,7 +148,7 @@ class Folder:
         if self._log.hard.snapshot.content != snapshot:
             raise DiskError(f"{self.path} is not to begin with snapshot {snapshot!r}: that is not durable")
         self._syncing.submit(self._guarded, self._log.discard)
-        self._storing.submit(self._guarded, self._snapshots.retire)
+        self.store_later(partial(self._snapshots.remove_before, snapshot))
 
     def close(self) -> None:
         """Let go of the folder, when what was begun is done. What was appended and not synced is lost."""
@@ -196,9 +184,48 @@ class Folder:
             self._failure = self._failure or error
             raise
 
+    async def store(self, work: Callable[..., T], *arguments: object) -> T:
+        """Do something with snapshots in another thread."""
+        self._require_usable()
+        return await self._wait(self._storing.submit(self._guarded, work, *arguments))
+
+    def store_later(self, work: Callable[[], None]) -> None:
+        """Do something with snapshots in another thread, unless the folder is of no use any more."""
+        if self._failure is None:
+            self._storing.submit(self._guarded, work)
+
     async def _wait(self, work: "Future[T]") -> T:
         """Wait for another thread; whoever stops waiting does not stop the work."""
         return await asyncio.shield(asyncio.wrap_future(work))
+
+
+class Received:
+    """A snapshot that another server sends: it is there when `finish` returns, and in no part before."""
+
+    def __init__(self, folder: Folder, snapshots: Snapshots, name: bytes) -> None:
+        self._folder, self._snapshots, self._name = folder, snapshots, name
+        self._unfinished: Unfinished | None = None
+
+    async def write(self, chunk: bytes) -> None:
+        """Take the next piece. Raises DiskError."""
+        await self._folder.store((await self._begun()).write, chunk)
+
+    async def finish(self) -> None:
+        """Make it durable. It may have been there before.
+
+        Raises DiskError; MalformedInputError if what was sent is not what its name says.
+        """
+        await self._folder.store((await self._begun()).finish_as, self._name)
+
+    def abort(self) -> None:
+        """Forget what was received, unless it is finished. What cannot be removed now is when the folder is opened."""
+        if self._unfinished is not None:
+            self._folder.store_later(self._unfinished.abandon)
+
+    async def _begun(self) -> Unfinished:
+        if self._unfinished is None:
+            self._unfinished = await self._folder.store(self._snapshots.begin)
+        return self._unfinished
 
 
 class ClosedError(DiskError):
@@ -216,7 +243,7 @@ def refuse_foreign(files: Files, path: Path) -> None:
 
 
 def locked(files: Files, path: Path) -> File:
-    """Return the lock of a folder, held, with the number of this process in it. Raises DiskError if another holds it."""
+    """Return the lock of a folder, held, with this process's number in it. Raises DiskError if another holds it."""
     lock = files.open_lock(path / LOCK)
     try:
         if not lock.lock():

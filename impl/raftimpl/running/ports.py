@@ -41,10 +41,10 @@ class Disk(Protocol):
     async def sync(self) -> None:
         """Make everything appended so far durable, in its order. Raises DiskError."""
 
-    async def save_snapshot(self, chunks: Iterator[bytes]) -> bytes:
-        """Store a state machine durably; return the name under which it is found. Raises DiskError.
+    async def save_snapshot(self, index: int, chunks: Iterator[bytes]) -> bytes:
+        """Store a state machine as it was after the entry at `index`, durably; return its name. Raises DiskError.
 
-        The chunks are taken in another thread.
+        Names have the order of their indexes. The chunks are taken in another thread.
         """
 
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:

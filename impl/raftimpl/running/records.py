@@ -1,11 +1,11 @@
 """How the write-ahead log is written down: records, one after the other, each chained to the one before.
 
-A record is its length (4 bytes, little-endian, of the payload), its kind (1 byte), a checksum (4 bytes) and the payload, in MessagePack.
-The checksum is CRC-32 over length, kind and payload, begun with the checksum of the record before: a record that is out of
-place is as invalid as a damaged one. A segment's head is chained to nothing, so that it can be read alone.
+A record is the length of its payload (4 bytes, little-endian), its kind (1 byte), a checksum (4 bytes) and the payload,
+in MessagePack. The checksum is CRC-32 over length, kind and payload, begun with the checksum of the record before: a
+record that is out of place is as invalid as a damaged one. A segment's head is chained to nothing, to be read alone.
 
-Kinds tell where a batch begins. The next batch is written only when the one before is durable; so whatever precedes a valid
-beginning of a batch was durable once.
+Kinds tell where a batch begins. The next batch is written only when the one before is durable; so whatever precedes a
+valid beginning of a batch was durable once.
 """
 
 import enum

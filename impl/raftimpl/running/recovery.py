@@ -1,10 +1,11 @@
 """From the segments of a write-ahead log to the durable state; or to the reason why they are not to be trusted.
 
 What was synced must be there, whole. The mark tells up to where that is; besides, all that precedes another segment or
-another batch was. An invalid record before that is damage, and refused. After that it is the torn tail of a batch that nobody
-was promised, and cut.
+another batch was. An invalid record before that is damage, and refused. After that it is the torn tail of a batch that
+nobody was promised, and cut.
 """
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -36,11 +37,11 @@ from raftimpl.step import Persist
 ENDING = ".wal"
 
 WHAT_TO_DO = (
-    "This was synced: other servers may rely on votes and entries that are lost with it. They go on without this server while"
-    " a majority of the cluster runs. Do not start it again from this folder cut short, emptied or restored from an older copy:"
-    " under its id it would be trusted with what it has forgotten, and acknowledged writes could be lost. Bring back an"
-    " undamaged copy of exactly what is damaged if there is one; otherwise leave this server off, or replace it by one"
-    " with a new id"
+    "This was synced: other servers may rely on votes and entries that are lost with it. They go on without this server"
+    " while a majority of the cluster runs. Do not start it again from this folder cut short, emptied or restored from"
+    " an older copy: under its id it would be trusted with what it has forgotten, and acknowledged writes could be lost."
+    " Bring back an undamaged copy of exactly what is damaged if there is one; otherwise leave this server off, or"
+    " replace it by one with a new id"
 )
 """What is true in Raft of a server that has lost a part of its durable state."""
 
@@ -57,7 +58,10 @@ class Segment(NamedTuple):
 
 
 class Recovered(NamedTuple):
-    """What was found. `unmarked` is what lies between the mark and the end in the last segment; `cut` the bytes after."""
+    """What was found.
+
+    `unmarked` is what lies between the mark and the end, in the last segment; `cut` counts the bytes after the end.
+    """
 
     durable: DurableState
     hard: HardState
@@ -86,7 +90,7 @@ def segment_numbers(files: Files, folder: Path) -> list[int]:
     numbers = sorted(map(int, stems))
     if not numbers:
         raise damaged(segment_path(folder, 1), 0, "there is no segment at all")
-    for number, following in zip(numbers, numbers[1:], strict=False):
+    for number, following in itertools.pairwise(numbers):
         if following != number + 1:
             raise damaged(segment_path(folder, number + 1), 0, "the segment is missing")
     return numbers

@@ -1,7 +1,7 @@
 """The write-ahead log: what the core persists, in segments of a bounded size.
 
-All that was appended is written at once and synced at once. Then the mark is written, which tells up to where the log is
-durable: without a sync of its own, so it survives the process, and after a loss of power it may lie behind, never ahead.
+All that was appended is written at once and synced at once. Then the mark is written, which tells up to where the log
+is durable: without a sync of its own, so it survives the process; after a loss of power it may lie behind, never ahead.
 """
 
 from pathlib import Path
