@@ -248,7 +248,5 @@ def listen_urls(option: str, text: str, tls: TlsFiles | None, prefix: str) -> tu
         if url.scheme == "https" and tls is None:
             raise ConfigurationError(f"--{option} {url} needs --{prefix}cert-file and --{prefix}key-file")
         if url.scheme == "http" and tls is not None:
-            raise ConfigurationError(
-                f"--{option} {url} is without TLS, though there is --{prefix}cert-file: write https"
-            )
+            raise ConfigurationError(f"--{option} {url}: with --{prefix}cert-file it must be https")
     return urls
