@@ -50,12 +50,6 @@ SnapshotCountOption = Annotated[
     typer.Option(metavar="N", show_default=False,
                  help="Save the state and cut the log every N entries (one may hold many writes). [default: 10000]"),
 ]  # fmt: skip
-MaxRequestOption = Annotated[
-    int | None, typer.Option(metavar="BYTES", help="The largest request. [default: 1572864]", show_default=False)
-]
-MaxTxnOption = Annotated[
-    int | None, typer.Option(metavar="N", help="Operations in a transaction. [default: 128]", show_default=False)
-]
 CertOption = Annotated[str | None, text("Certificate for clients' connections (TLS).", "FILE")]
 KeyOption = Annotated[str | None, text("Its key.", "FILE")]
 ClientAuthOption = Annotated[bool | None, typer.Option("--client-cert-auth", help="Clients need a certificate, too.")]
@@ -85,8 +79,6 @@ def serve(
     heartbeat_interval: HeartbeatOption = None,
     election_timeout: ElectionOption = None,
     snapshot_count: SnapshotCountOption = None,
-    max_request_bytes: MaxRequestOption = None,
-    max_txn_ops: MaxTxnOption = None,
     cert_file: CertOption = None,
     key_file: KeyOption = None,
     client_cert_auth: ClientAuthOption = None,

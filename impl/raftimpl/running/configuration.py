@@ -39,8 +39,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_
     heartbeat_interval: int = 100
     election_timeout: int = 1000
     snapshot_count: int = Limits().snapshot_entries
-    max_request_bytes: int = 1536 * 1024
-    max_txn_ops: int = 128
     cert_file: str = ""
     key_file: str = ""
     client_cert_auth: bool = False
@@ -100,8 +98,6 @@ class Configuration(NamedTuple):
     client_urls: tuple[Url, ...]
     timing: Timing
     limits: Limits
-    max_request_bytes: int
-    max_txn_ops: int
     client_tls: TlsFiles | None
     peer_tls: TlsFiles | None
     log_level: str
@@ -160,8 +156,6 @@ def configuration_of(options: Options) -> Configuration:
             request_timeout=5 + 2 * o.election_timeout / 1000,
         ),
         limits=Limits(snapshot_entries=o.snapshot_count, catch_up_entries=max(1, o.snapshot_count // 10)),
-        max_request_bytes=o.max_request_bytes,
-        max_txn_ops=o.max_txn_ops,
         client_tls=client_tls,
         peer_tls=peer_tls,
         log_level=o.log_level,
@@ -173,7 +167,7 @@ def faults(options: Options) -> Iterator[str]:
     """Yield what is wrong with single options, in words."""
     if not options.name:
         yield "--name is empty: give each server of the cluster a name of its own"
-    for name in ("heartbeat_interval", "election_timeout", "snapshot_count", "max_request_bytes", "max_txn_ops"):
+    for name in ("heartbeat_interval", "election_timeout", "snapshot_count"):
         if getattr(options, name) < 1:
             yield f"--{name.replace('_', '-')} must be at least 1, not {getattr(options, name)}"
     if options.election_timeout < 5 * options.heartbeat_interval:

@@ -3,9 +3,11 @@
 import asyncio
 import signal
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from raftimpl.cluster import cluster_of
-from raftimpl.etcd.server import ApiServer, ClientTls
+from raftimpl.etcd.api import ApiServer
+from raftimpl.etcd.tls import ClientTls
 from raftimpl.running import tls
 from raftimpl.running.backend import NodeBackend
 from raftimpl.running.configuration import Configuration
@@ -93,9 +95,13 @@ def node_for(configuration: Configuration, folder: Folder, transport: TcpTranspo
 def api_for(configuration: Configuration, backend: NodeBackend) -> ApiServer:
     """Return the API, which does not listen yet."""
     files = configuration.client_tls
-    client_tls = ClientTls(files.cert, files.key, files.trusted_ca, files.requires_certificate) if files else None
     listen = [(url.host, url.port) for url in configuration.listen_clients]
-    return ApiServer(backend, listen, client_tls)
+    if files is None:
+        return ApiServer(backend, listen)
+    trusted_ca = Path(files.trusted_ca) if files.trusted_ca else None
+    return ApiServer(
+        backend, listen, ClientTls(Path(files.cert), Path(files.key), trusted_ca, files.requires_certificate)
+    )
 
 
 def stop_on_signals() -> asyncio.Event:
