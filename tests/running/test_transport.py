@@ -8,7 +8,7 @@ import pytest
 
 from raftimpl.messages import AppendEntries, Entry, InstallSnapshot, Message, RequestVote, Snapshot
 from raftimpl.running.frames import read_frame, write_frame
-from raftimpl.running.transport import ENCODER, VERSION, Greeting, PeerError, Received, TcpTransport
+from raftimpl.running.transport import ENCODER, VERSION, Greeting, PeerError, TcpTransport
 
 CLUSTER = 0xC1
 
@@ -23,22 +23,8 @@ class Snapshots:
         content = self.kept[name]
         return [content[at : at + 1000] for at in range(0, len(content), 1000)]
 
-    def receive_snapshot(self, name: bytes) -> Received:
-        return Receiving(self, name)
-
-
-class Receiving:
-    def __init__(self, snapshots: Snapshots, name: bytes) -> None:
-        self.snapshots, self.name, self.content = snapshots, name, b""
-
-    async def write(self, chunk: bytes) -> None:
-        self.content += chunk
-
-    async def finish(self) -> None:
-        self.snapshots.kept[self.name] = self.content
-
-    def abort(self) -> None:
-        self.content = b""
+    async def receive_snapshot(self, name: bytes, chunks: AsyncIterator[bytes]) -> None:
+        self.kept[name] = b"".join([chunk async for chunk in chunks])
 
 
 class Peer:
@@ -149,7 +135,7 @@ REFUSED: list[tuple[Greeting, str]] = [
 @pytest.mark.parametrize(("greeting", "text"), REFUSED, ids=lambda value: str(value)[:40])
 def test_strangers_are_told_why_they_are_refused(greeting: Greeting, text: str) -> None:
     async def main() -> None:
-        async with pair() as (first, second):
+        async with pair() as (first, _):
             host, port = first.transport.peers[1]
             reader, writer = await asyncio.open_connection(host, port)
             write_frame(writer, ENCODER.encode(greeting))
@@ -161,7 +147,7 @@ def test_strangers_are_told_why_they_are_refused(greeting: Greeting, text: str) 
 
 @on_a_loop
 async def test_a_server_of_another_cluster_is_not_talked_to() -> None:
-    async with pair(cluster_of_second=0xC2) as (first, second):
+    async with pair(cluster_of_second=0xC2) as (first, _):
         with pytest.raises(PeerError, match="this server belongs to cluster c2, not c1"):
             await first.transport.dial(1)
 

@@ -9,7 +9,7 @@ from random import Random
 from raftimpl.codec import decode_message, encode_message
 from raftimpl.messages import Message
 from raftimpl.rules import persisted
-from raftimpl.running.ports import DiskError, Receiver
+from raftimpl.running.ports import DiskError, MissingSnapshotError, Receiver
 from raftimpl.state import DurableState
 from raftimpl.step import Persist
 
@@ -25,6 +25,7 @@ class VirtualDisk:
     records: int = 0
     is_full: bool = False
     _snapshots: dict[bytes, bytes] = field(default_factory=dict)
+    _kept: bytes = b""
     _synced_records: int = 0
     _appended: list[Persist] = field(default_factory=list)
 
@@ -59,11 +60,11 @@ class VirtualDisk:
             self._synced_records += 1
         del self._appended[:count]
 
-    async def save_snapshot(self, index: int, chunks: Iterator[bytes]) -> bytes:
+    async def save_snapshot(self, chunks: Iterator[bytes]) -> bytes:
         """Store a state machine."""
         content = b"".join(chunks)
         await asyncio.sleep(self.random.uniform(0.0001, self.slowest_sync))
-        name = b"%016x-%s" % (index, hashlib.sha256(content).hexdigest().encode())
+        name = hashlib.sha256(content).hexdigest().encode()
         self._snapshots[name] = content
         return name
 
@@ -74,13 +75,14 @@ class VirtualDisk:
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:
         """Return a state machine."""
         if name not in self._snapshots:
-            raise DiskError(f"there is no snapshot {name!r}")
+            raise MissingSnapshotError(f"there is no snapshot {name!r}")
         return [self._snapshots[name]]
 
     def discard_before(self, snapshot: bytes) -> None:
-        """Remove earlier snapshots."""
-        for name in [name for name in self._snapshots if name < snapshot]:
-            del self._snapshots[name]
+        """Remove the snapshot that this one replaces."""
+        if self._kept not in (b"", snapshot):
+            self._snapshots.pop(self._kept, None)
+        self._kept = snapshot
 
 
 @dataclass
@@ -130,7 +132,7 @@ class VirtualNetwork:
         if snapshot is not None:
             try:
                 content = b"".join(self.disks[sender].read_snapshot(snapshot.content))
-            except DiskError:
+            except MissingSnapshotError:
                 return  # its sender has a newer one by now
             self.disks[to].store_snapshot(snapshot.content, content)
         self.delivered += 1

@@ -16,6 +16,10 @@ class DiskError(RaftError):
     """
 
 
+class MissingSnapshotError(DiskError):
+    """There is no snapshot of that name: none was stored, or it was replaced. Nothing is wrong with the disk."""
+
+
 class Disk(Protocol):
     """One server's durable state: what the core persists, snapshots of the state machine, and how often it was started.
 
@@ -28,8 +32,9 @@ class Disk(Protocol):
     incarnation: int
     """The how many-th opening this is, from 1 on; durable before the disk is handed out."""
 
-    records: int
-    """The number of the last record that was found, or appended since."""
+    @property
+    def records(self) -> int:
+        """The number of the last record that was found, or appended since."""
 
     def append(self, write: Persist) -> int:
         """Take a write into the next sync; return its record's number."""
@@ -37,14 +42,17 @@ class Disk(Protocol):
     async def sync(self) -> None:
         """Make everything appended so far durable, in its order. Raises DiskError."""
 
-    async def save_snapshot(self, index: int, chunks: Iterator[bytes]) -> bytes:
-        """Store a state machine as it was after the entry at `index`, durably; return its name. Raises DiskError.
+    async def save_snapshot(self, chunks: Iterator[bytes]) -> bytes:
+        """Store a state machine durably; return the name under which it is found. Raises DiskError.
 
-        Names have the order of their indexes. The chunks are taken in another thread.
+        The chunks are taken in another thread.
         """
 
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:
-        """Return a state machine that was stored, piece by piece. Raises DiskError if it is not there or damaged."""
+        """Return a state machine that was stored, piece by piece.
+
+        Raises DiskError if it is damaged, MissingSnapshotError if it is not there (any more).
+        """
 
     def discard_before(self, snapshot: bytes) -> None:
         """Remove the records and snapshots that are not needed now that this snapshot is in the durable state."""

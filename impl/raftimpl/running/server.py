@@ -36,7 +36,7 @@ async def serve(configuration: Configuration) -> None:
         logger.warning(warning)
     stopping = stop_on_signals()
     async with AsyncExitStack() as stack:
-        folder = Folder.open(configuration.data_dir, configuration.cluster_id, configuration.me.member_id)
+        folder = Folder.create_or_open(configuration.data_dir, configuration.cluster_id, configuration.me.member_id)
         stack.callback(folder.close)
         if folder.repaired:
             logger.warning("the end of the log was torn and was cut off", repaired=folder.repaired)
