@@ -32,8 +32,9 @@ class Disk(Protocol):
     incarnation: int
     """The how many-th opening this is, from 1 on; durable before the disk is handed out."""
 
-    records: int
-    """The number of the last record that was found, or appended since."""
+    @property
+    def records(self) -> int:
+        """The number of the last record that was found, or appended since."""
 
     def append(self, write: Persist) -> int:
         """Take a write into the next sync; return its record's number."""
@@ -54,7 +55,7 @@ class Disk(Protocol):
         """
 
     def discard_before(self, snapshot: bytes) -> None:
-        """Remove what is no longer needed now that a snapshot with this name is part of the durable state."""
+        """Remove the records and snapshots that are not needed now that this snapshot is in the durable state."""
 
 
 Receiver = Callable[[int, Message, int], None]
@@ -67,5 +68,5 @@ class Transport(Protocol):
     def send(self, to: int, message: Message, clock: int) -> None:
         """Send a message, soon or never; returns at once. What an InstallSnapshot names is brought along."""
 
-    def start(self, receive: Receiver) -> None:
-        """Begin to hand over what arrives."""
+    def start(self, receive: Receiver, heard: Callable[[int], None]) -> None:
+        """Begin to hand over what arrives. `heard` is told of servers that are at work on a snapshot."""

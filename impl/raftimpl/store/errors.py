@@ -49,3 +49,53 @@ def no_leader() -> RequestError:
 def timed_out() -> RequestError:
     """Return the news that the answer did not come in time; a write may still take effect."""
     return RequestError(Code.UNAVAILABLE, "etcdserver: request timed out")
+
+
+def key_not_found() -> RequestError:
+    """Return the refusal to keep a value or a lease that is not there."""
+    return RequestError(Code.INVALID_ARGUMENT, "etcdserver: key not found")
+
+
+def value_provided() -> RequestError:
+    """Return the refusal of a value beside `ignore_value`."""
+    return RequestError(Code.INVALID_ARGUMENT, "etcdserver: value is provided")
+
+
+def lease_provided() -> RequestError:
+    """Return the refusal of a lease beside `ignore_lease`."""
+    return RequestError(Code.INVALID_ARGUMENT, "etcdserver: lease is provided")
+
+
+def too_many_operations() -> RequestError:
+    """Return the refusal of a transaction with more operations than are allowed."""
+    return RequestError(Code.INVALID_ARGUMENT, "etcdserver: too many operations in txn request")
+
+
+def duplicate_key() -> RequestError:
+    """Return the refusal of a transaction that writes a key twice."""
+    return RequestError(Code.INVALID_ARGUMENT, "etcdserver: duplicate key given in txn request")
+
+
+def compacted() -> RequestError:
+    """Return the refusal of what needs a revision that has been forgotten."""
+    return RequestError(Code.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted")
+
+
+def future_revision() -> RequestError:
+    """Return the refusal of what needs a revision that is not there yet."""
+    return RequestError(Code.OUT_OF_RANGE, "etcdserver: mvcc: required revision is a future revision")
+
+
+def lease_not_found() -> RequestError:
+    """Return the refusal of what needs a lease that is not there."""
+    return RequestError(Code.NOT_FOUND, "etcdserver: requested lease not found")
+
+
+def lease_exists() -> RequestError:
+    """Return the refusal to grant a lease under an id that is taken."""
+    return RequestError(Code.FAILED_PRECONDITION, "etcdserver: lease already exists")
+
+
+def lease_ttl_too_large() -> RequestError:
+    """Return the refusal of a lease that would last centuries."""
+    return RequestError(Code.OUT_OF_RANGE, "etcdserver: too large lease TTL")

@@ -143,7 +143,7 @@ Write = Put | DeleteRange | Txn | Compact | LeaseGrant | LeaseRevoke | LeaseKeep
 # Responses
 
 
-class KeyValue(Message, frozen=True):
+class KeyValue(Message, frozen=True, gc=False):
     """A key as it is at some revision: created and last changed when, changed how often since created."""
 
     key: bytes
@@ -218,7 +218,7 @@ OperationResponse = RangeResponse | PutResponse | DeleteRangeResponse | TxnRespo
 Response = OperationResponse | CompactResponse | LeaseGrantResponse | LeaseRevokeResponse | LeaseKeepAliveResponse
 
 
-class Event(Message, frozen=True):
+class Event(Message, frozen=True, gc=False):
     """A change of a key. A deletion's `kv` has the key and the revision of the deletion alone."""
 
     kv: KeyValue
