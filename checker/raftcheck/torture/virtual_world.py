@@ -25,7 +25,6 @@ class VirtualDisk:
     records: int = 0
     is_full: bool = False
     _snapshots: dict[bytes, bytes] = field(default_factory=dict)
-    _kept: bytes = b""
     _synced_records: int = 0
     _appended: list[Persist] = field(default_factory=list)
 
@@ -60,11 +59,11 @@ class VirtualDisk:
             self._synced_records += 1
         del self._appended[:count]
 
-    async def save_snapshot(self, chunks: Iterator[bytes]) -> bytes:
+    async def save_snapshot(self, index: int, chunks: Iterator[bytes]) -> bytes:
         """Store a state machine."""
         content = b"".join(chunks)
         await asyncio.sleep(self.random.uniform(0.0001, self.slowest_sync))
-        name = hashlib.sha256(content).hexdigest().encode()
+        name = b"%016x-%s" % (index, hashlib.sha256(content).hexdigest().encode())
         self._snapshots[name] = content
         return name
 
@@ -79,10 +78,9 @@ class VirtualDisk:
         return [self._snapshots[name]]
 
     def discard_before(self, snapshot: bytes) -> None:
-        """Remove the snapshot that this one replaces."""
-        if self._kept not in (b"", snapshot):
-            self._snapshots.pop(self._kept, None)
-        self._kept = snapshot
+        """Remove earlier snapshots."""
+        for name in [name for name in self._snapshots if name < snapshot]:
+            del self._snapshots[name]
 
 
 @dataclass

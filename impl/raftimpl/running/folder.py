@@ -12,7 +12,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from raftimpl.running.files import SYSTEM, UNFINISHED, File, Files, System
 from raftimpl.running.ports import DiskError
 from raftimpl.running.records import FORMAT, Damage, Identity, record_at
 from raftimpl.running.sealed import read_sealed, seal
-from raftimpl.running.snapshots import NAME, Snapshots, Unfinished
+from raftimpl.running.snapshots import NAME, Snapshots
 from raftimpl.running.wal import SEGMENT_BYTES, WriteAheadLog, create_log
 from raftimpl.step import Persist
 from raftimpl.values import Value
@@ -123,14 +123,23 @@ class Folder:
 
         The chunks are taken in another thread. If this is cancelled, the snapshot may still come to be.
         """
-        return await self.store(self._snapshots.save, index, chunks)
+        return await self._store(self._snapshots.save, index, chunks)
 
-    def receive_snapshot(self, name: bytes) -> "Received":
-        """Begin to store a snapshot that another server sends. Raises MalformedInputError for what is no name."""
-        self._require_usable()
+    async def receive_snapshot(self, name: bytes, chunks: AsyncIterator[bytes]) -> None:
+        """Store a snapshot that another server sends, durably, under its name. It may be there already.
+
+        Raises DiskError; and MalformedInputError, with nothing stored, for what is no name, or is not what was sent.
+        """
         if not NAME.fullmatch(name):
             raise MalformedInputError(f"{name[:100]!r} is no name of a snapshot")
-        return Received(self, self._snapshots, name)
+        unfinished = await self._store(self._snapshots.begin)
+        try:
+            async for chunk in chunks:
+                await self._store(unfinished.write, chunk)
+            await self._store(unfinished.finish_as, name)
+        except BaseException:
+            self._store_later(unfinished.abandon)
+            raise
 
     def read_snapshot(self, name: bytes) -> Iterator[bytes]:
         """Return a state machine that was stored, piece by piece, after all of it was verified.
@@ -148,7 +157,7 @@ class Folder:
         if self._log.hard.snapshot.content != snapshot:
             raise DiskError(f"{self.path} is not to begin with snapshot {snapshot!r}: that is not durable")
         self._syncing.submit(self._guarded, self._log.discard)
-        self.store_later(partial(self._snapshots.remove_before, snapshot))
+        self._store_later(partial(self._snapshots.remove_before, snapshot))
 
     def close(self) -> None:
         """Let go of the folder, when what was begun is done. What was appended and not synced is lost."""
@@ -184,12 +193,12 @@ class Folder:
             self._failure = self._failure or error
             raise
 
-    async def store(self, work: Callable[..., T], *arguments: object) -> T:
+    async def _store(self, work: Callable[..., T], *arguments: object) -> T:
         """Do something with snapshots in another thread."""
         self._require_usable()
         return await self._wait(self._storing.submit(self._guarded, work, *arguments))
 
-    def store_later(self, work: Callable[[], None]) -> None:
+    def _store_later(self, work: Callable[[], None]) -> None:
         """Do something with snapshots in another thread, unless the folder is of no use any more."""
         if self._failure is None:
             self._storing.submit(self._guarded, work)
@@ -197,35 +206,6 @@ class Folder:
     async def _wait(self, work: "Future[T]") -> T:
         """Wait for another thread; whoever stops waiting does not stop the work."""
         return await asyncio.shield(asyncio.wrap_future(work))
-
-
-class Received:
-    """A snapshot that another server sends: it is there when `finish` returns, and in no part before."""
-
-    def __init__(self, folder: Folder, snapshots: Snapshots, name: bytes) -> None:
-        self._folder, self._snapshots, self._name = folder, snapshots, name
-        self._unfinished: Unfinished | None = None
-
-    async def write(self, chunk: bytes) -> None:
-        """Take the next piece. Raises DiskError."""
-        await self._folder.store((await self._begun()).write, chunk)
-
-    async def finish(self) -> None:
-        """Make it durable. It may have been there before.
-
-        Raises DiskError; MalformedInputError if what was sent is not what its name says.
-        """
-        await self._folder.store((await self._begun()).finish_as, self._name)
-
-    def abort(self) -> None:
-        """Forget what was received, unless it is finished. What cannot be removed now is when the folder is opened."""
-        if self._unfinished is not None:
-            self._folder.store_later(self._unfinished.abandon)
-
-    async def _begun(self) -> Unfinished:
-        if self._unfinished is None:
-            self._unfinished = await self._folder.store(self._snapshots.begin)
-        return self._unfinished
 
 
 class ClosedError(DiskError):

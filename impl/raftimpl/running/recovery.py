@@ -39,9 +39,9 @@ ENDING = ".wal"
 WHAT_TO_DO = (
     "This was synced: other servers may rely on votes and entries that are lost with it. They go on without this server"
     " while a majority of the cluster runs. Do not start it again from this folder cut short, emptied or restored from"
-    " an older copy: under its id it would be trusted with what it has forgotten, and acknowledged writes could be lost."
-    " Bring back an undamaged copy of exactly what is damaged if there is one; otherwise leave this server off, or"
-    " replace it by one with a new id"
+    " an older copy: under its id it would be trusted with what it has forgotten, and acknowledged writes could be"
+    " lost. Bring back an undamaged copy of exactly what is damaged if there is one; otherwise leave this server off,"
+    " or replace it by one with a new id"
 )
 """What is true in Raft of a server that has lost a part of its durable state."""
 

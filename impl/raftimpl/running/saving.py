@@ -56,7 +56,7 @@ class Saving:
 
     def _begin(self) -> None:
         frozen, self._bytes, self._task_index = self._machine.freeze(), 0, self._machine.applied_index
-        self._task = asyncio.create_task(self._disk.save_snapshot(frozen.chunks()))
+        self._task = asyncio.create_task(self._disk.save_snapshot(self._task_index, frozen.chunks()))
 
     async def finish(self) -> None:
         """Wait until nothing is being saved any more."""

@@ -1,4 +1,4 @@
-"""Snapshots of the state machine, each in a file named by the index of its last entry and the SHA-256 of what it holds.
+"""Snapshots of the state machine, each in a file named for its last index and the SHA-256 of what it holds.
 
 A file has its name only when all of it is durable. Whoever reads one has it verified first, as a whole.
 """
