@@ -33,11 +33,11 @@ STATUS: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, An
 
 
 class Server(NamedTuple):
-    """One server of the cluster: its name, where clients find it, its folder, its process."""
+    """One server of the cluster: its name, where clients find it, its log, its process."""
 
     name: str
     client_url: str
-    folder: Path
+    log: Path
     process: subprocess.Popen[bytes]
 
 
@@ -61,7 +61,7 @@ def cluster(
     """Run a cluster on this machine, and say how to talk to it. Ctrl-C ends it.
 
     Each server is a process of its own, as by `raftproof serve`. Kill one (its process id is shown) and see what
-    happens. Logs are in the servers' folders.
+    happens. Each server's log is a file beside its data.
 
     Exit codes: 0 ended as asked, 2 it cannot be started like this, 70 it did not come to have a leader.
 
@@ -102,19 +102,19 @@ def start(servers: int, folder: Path, client_port: int, peer_port: int, spacing:
     clients = [f"http://127.0.0.1:{client_port + number * spacing}" for number in range(servers)]
     initial = ",".join(f"{name}={url}" for name, url in zip(names, peers, strict=True))
     return [
-        Server(name, client, folder / name, launch(name, folder / name, peer, client, initial))
+        Server(name, client, folder / f"{name}.log", launch(name, folder, peer, client, initial))
         for name, peer, client in zip(names, peers, clients, strict=True)
     ]
 
 
 def launch(name: str, folder: Path, peer_url: str, client_url: str, initial_cluster: str) -> subprocess.Popen[bytes]:
-    """Start one server, whose log goes to a file in its folder."""
+    """Start one server; its data and its log go to the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable, "-m", "raftcheck.cli", "serve", "--name", name, "--data-dir", str(folder),
+        sys.executable, "-m", "raftcheck.cli", "serve", "--name", name, "--data-dir", str(folder / name),
         "--listen-peer-urls", peer_url, "--listen-client-urls", client_url, "--initial-cluster", initial_cluster,
     ]  # fmt: skip
-    with (folder / "log").open("ab") as log:
+    with (folder / f"{name}.log").open("ab") as log:
         # In a session of its own: Ctrl-C ends the servers through this process, one way and not two.
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
 
@@ -145,7 +145,7 @@ def introduce(running: Sequence[Server], data_dir: Path | None) -> None:
     """Say what is there, and how to talk to it."""
     print(f"a cluster of {len(running)} servers is running; Ctrl-C ends it")
     for server in running:
-        print(f"  {server.name}  {server.client_url}  process {server.process.pid}  log {server.folder / 'log'}")
+        print(f"  {server.name}  {server.client_url}  process {server.process.pid}  log {server.log}")
     if data_dir is None:
         print("its data is gone when it ends; --data-dir DIR keeps it")
     endpoints = ",".join(server.client_url for server in running)
@@ -169,7 +169,7 @@ def watch(running: Sequence[Server]) -> None:
             for server in running:
                 if server.process.poll() is not None and server.name not in gone:
                     gone.add(server.name)
-                    live.console.print(f"{server.name} has ended ({how(server)}); its log: {server.folder / 'log'}")
+                    live.console.print(f"{server.name} has ended ({how(server)}); its log: {server.log}")
             if console.is_terminal:
                 live.update(status_line(running), refresh=True)
             time.sleep(STATUS_INTERVAL)
@@ -200,11 +200,11 @@ def tell_failure(running: Sequence[Server]) -> int:
     for server in running:
         if server.process.poll() is not None:
             code = USAGE_ERROR if server.process.returncode == USAGE_ERROR else code
-            lines = (server.folder / "log").read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = server.log.read_text(encoding="utf-8", errors="replace").splitlines()
             print(f"raftproof: {server.name} has ended ({how(server)}):", *lines[-3:], sep="\n  ", file=sys.stderr)
     if all(server.process.poll() is None for server in running):
         print(
-            f"raftproof: no leader within {PATIENCE:g} seconds; see the logs in {running[0].folder.parent}",
+            f"raftproof: no leader within {PATIENCE:g} seconds; see the logs in {running[0].log.parent}",
             file=sys.stderr,
         )
     return code
