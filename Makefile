@@ -2,13 +2,14 @@
 # make test   install what the tests need and run them
 # make lint   ruff and mypy --strict
 # make bench  measure the explorers
+# make proto  generate the messages of the API from their .proto files
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run install test lint bench clean
+.PHONY: run install test lint bench proto clean
 
 run: install
 	$(BIN)/raftproof check
@@ -26,13 +27,16 @@ lint: $(VENV)/installed-dev
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks.explore $(BENCH)
 
+proto: $(VENV)/installed-dev
+	$(BIN)/python -m raftimpl.etcd.generate
+
 $(VENV)/python-is-new-enough:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("raftproof needs Python 3.11 or newer; this is " + sys.version.split()[0] + ": run make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(VENV)/python-is-new-enough
-	$(PIP) --editable .
+	$(PIP) --editable '.[server]'
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/python-is-new-enough

@@ -13,28 +13,30 @@ T = TypeVar("T")
 
 
 class DeadlockError(Exception):
-    """Everybody waits, and there is no timer that could end it."""
+    """Everybody waits, and nothing could end it."""
 
 
 class _NoWaiting(selectors.SelectSelector):
     """Instead of waiting for sockets, of which there are none, lets time pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, end: float) -> None:
         super().__init__()
-        self.now = 0.0
+        self.now, self._end = 0.0, end
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise DeadlockError("all tasks wait for each other, and no timer is set")
         self.now += max(timeout, 0.0)
+        if self.now > self._end:
+            raise DeadlockError(f"after {self._end:,.0f} seconds of virtual time there is no end in sight")
         return []
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """A loop with its own clock, which starts at 0."""
+    """A loop with its own clock, which starts at 0 and may not go beyond `end`."""
 
-    def __init__(self) -> None:
-        self._virtual = _NoWaiting()
+    def __init__(self, end: float = 100_000) -> None:
+        self._virtual = _NoWaiting(end)
         super().__init__(self._virtual)
 
     def time(self) -> float:

@@ -9,7 +9,7 @@ from random import Random
 from raftimpl.codec import decode_message, encode_message
 from raftimpl.messages import InstallSnapshot, Message
 from raftimpl.rules import persisted
-from raftimpl.running.ports import DiskError, Receiver
+from raftimpl.running.ports import DiskError, MissingSnapshotError, Receiver
 from raftimpl.state import DurableState
 from raftimpl.step import Persist
 
@@ -94,7 +94,7 @@ class VirtualDisk:
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:
         """Return a state machine."""
         if name not in self._snapshots:
-            raise DiskError(f"there is no snapshot {name!r}")
+            raise MissingSnapshotError(f"there is no snapshot {name!r}")
         return [self._snapshots[name]]
 
     def discard_before(self, snapshot: bytes) -> None:
@@ -168,7 +168,7 @@ class VirtualNetwork:
     def _copy_snapshot(self, sender: int, to: int, name: bytes) -> bool:
         try:
             content = b"".join(self.disks[sender].read_snapshot(name))
-        except DiskError:
+        except MissingSnapshotError:
             return False
         self.disks[to].store_snapshot(name, content)
         return True

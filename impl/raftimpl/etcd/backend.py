@@ -2,7 +2,8 @@
 
 from typing import NamedTuple, Protocol
 
-from raftimpl.store.requests import Range, RangeResponse, Response, Txn, TxnResponse, Write
+from raftimpl.store.requests import Response, Write
+from raftimpl.store.store import Store
 
 
 class Member(NamedTuple):
@@ -15,20 +16,52 @@ class Member(NamedTuple):
 
 
 class Status(NamedTuple):
-    """What a server knows of itself. `leader` is a member's id, 0 if none is known; `db_size` in bytes."""
+    """What a server knows of its log and disk; `db_size` in bytes."""
 
-    leader: int
-    raft_term: int
     raft_index: int
     raft_applied_index: int
     db_size: int
 
 
+class Histogram(NamedTuple):
+    """How often what was measured was at most each bound, in ascending order and not counting the lower ones again.
+
+    `counts` has one more number than `bounds`, for what exceeded them all. Bounds and sum in seconds.
+    """
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum: float
+
+
+class Measurements(NamedTuple):
+    """What a server has counted since it started."""
+
+    leader_changes: int
+    proposals_committed: int
+    proposals_applied: int
+    proposals_pending: int
+    proposals_failed: int
+    wal_fsync: Histogram
+
+
 class Backend(Protocol):
-    """A server. Everything but the three coroutines answers at once from what the server has."""
+    """A server. Everything but the coroutines answers at once from what the server has."""
 
     cluster_id: int
     member_id: int
+
+    @property
+    def store(self) -> Store:
+        """The store as it is here, to read from; another object after a snapshot was installed."""
+
+    @property
+    def raft_term(self) -> int:
+        """The current term."""
+
+    @property
+    def leader(self) -> int:
+        """The leader's member id; 0 if none is known."""
 
     async def write(self, request: Write) -> Response:
         """Carry out a write by way of the log; return its answer when this server has applied it.
@@ -46,19 +79,19 @@ class Backend(Protocol):
         """Make another member the leader; return when it is. Raises RequestError as etcd does."""
 
     async def wait_for_change(self, revision: int) -> None:
-        """Return when the store's revision is greater than `revision`, or this server's leader has become another."""
+        """Return when the store's revision is greater than `revision`."""
 
-    def read(self, request: Range | Txn) -> RangeResponse | TxnResponse:
-        """Answer a request that only reads, from the store as it is here. Raises RequestError."""
+    async def remaining_ttl(self, lease: int) -> float:
+        """Return the seconds that a lease of the store still has; the leader knows, so it may take a message.
 
-    def changes(self, from_revision: int, most: int) -> "object":
-        """See `raftimpl.store.store.Store.changes`."""
-
-    def remaining_ttl(self, lease: int) -> int:
-        """Return the seconds that a lease still has."""
+        Raises RequestError when no leader is known, and when no answer comes in time.
+        """
 
     def status(self) -> Status:
-        """Return what the server knows of itself."""
+        """Return what the server knows of its log and disk."""
+
+    def measurements(self) -> Measurements:
+        """Return what the server has counted."""
 
     def members(self) -> tuple[Member, ...]:
         """Return all servers of the cluster."""

@@ -1,13 +1,12 @@
 """A node as the API sees it (`raftimpl.etcd.backend`): members have etcd's long ids, not the core's small numbers."""
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from raftimpl.etcd.backend import Member, Status
+from raftimpl.etcd.backend import Measurements, Member, Status
 from raftimpl.running.configuration import Configuration, ServerAddress
 from raftimpl.running.node import Node
 from raftimpl.running.refusals import bad_leader_transferee
-from raftimpl.store.requests import Event, Range, RangeResponse, Response, Txn, TxnResponse, Write
+from raftimpl.store.requests import Response, Write
 from raftimpl.store.store import Store
 
 ClientUrls = Mapping[int, Sequence[str]]
@@ -42,29 +41,40 @@ class NodeBackend:
         await self._node.move_leader(self._numbers[member])
 
     async def wait_for_change(self, revision: int) -> None:
-        """Return when the store's revision is greater than `revision`, or another server leads, or none."""
-        leader = self._node.state.leader_id
-        while self.store.revision <= revision and self._node.state.leader_id == leader:
+        """Return when the store's revision is greater than `revision`."""
+        while self.store.revision <= revision:
             await self._node.changed()
 
-    def read(self, request: Range | Txn) -> RangeResponse | TxnResponse:
-        """Answer a request that only reads, from the store as it is here."""
-        return self.store.read(request)
+    async def remaining_ttl(self, lease: int) -> float:
+        """Return the seconds that a lease still has, by this server's clock, from when it was applied here."""
+        return self._node.lessor.remaining(lease)
 
-    def changes(self, from_revision: int, most: int) -> Sequence[tuple[int, Sequence[Event]]]:
-        """Return changes from a revision on."""
-        return self.store.changes(from_revision, most)
+    @property
+    def raft_term(self) -> int:
+        """The current term."""
+        return self._node.state.current_term
 
-    def remaining_ttl(self, lease: int) -> int:
-        """Return the seconds that a lease still has, rounded down as in etcd."""
-        return int(self._node.lessor.remaining(lease))
+    @property
+    def leader(self) -> int:
+        """The leader's member id; 0 if none is known."""
+        leader = self._node.state.leader_id
+        return 0 if leader is None else self._configuration.servers[leader].member_id
 
     def status(self) -> Status:
-        """Return what the server knows of itself."""
-        state = self._node.state
-        leader = 0 if state.leader_id is None else self._configuration.servers[state.leader_id].member_id
-        applied = self._node.machine.applied_index
-        return Status(leader, state.current_term, state.log.last_index, applied, self.store.size)
+        """Return what the server knows of its log and disk."""
+        return Status(self._node.state.log.last_index, self._node.machine.applied_index, self.store.size)
+
+    def measurements(self) -> Measurements:
+        """Return what the server has counted."""
+        node, counters = self._node, self._node.counters
+        return Measurements(
+            leader_changes=counters.leader_changes,
+            proposals_committed=node.state.commit_index,
+            proposals_applied=node.machine.applied_index,
+            proposals_pending=node.pending,
+            proposals_failed=counters.proposals_failed,
+            wal_fsync=counters.syncs.histogram(),
+        )
 
     def members(self) -> tuple[Member, ...]:
         """Return all servers of the cluster, in the order of their ids."""
@@ -77,14 +87,3 @@ class NodeBackend:
         else:
             urls = tuple(self._client_urls.get(server.number, ()))
         return Member(server.member_id, server.name, tuple(map(str, server.peer_urls)), urls)
-
-    def snapshot(self) -> Iterator[bytes]:
-        """Return the state machine as bytes, as it is now."""
-        return self._node.machine.freeze().chunks()
-
-
-async def when_ready(node: Node) -> None:
-    """Return when the cluster has a leader and this server has caught up with it."""
-    while node.state.leader_id is None:
-        await asyncio.sleep(0.01)
-    await node.confirm_read()

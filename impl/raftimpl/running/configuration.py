@@ -39,8 +39,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_
     heartbeat_interval: int = 100
     election_timeout: int = 1000
     snapshot_count: int = Limits().snapshot_entries
-    max_request_bytes: int = 1536 * 1024
-    max_txn_ops: int = 128
     cert_file: str = ""
     key_file: str = ""
     client_cert_auth: bool = False
@@ -71,7 +69,7 @@ class Url(NamedTuple):
 
 
 class ServerAddress(NamedTuple):
-    """A server of the cluster: its number in the core, its name, what others know it by, and where it listens to them."""
+    """A server: its number in the core, its name, its id for clients, and where other servers find it."""
 
     number: int
     name: str
@@ -100,8 +98,6 @@ class Configuration(NamedTuple):
     client_urls: tuple[Url, ...]
     timing: Timing
     limits: Limits
-    max_request_bytes: int
-    max_txn_ops: int
     client_tls: TlsFiles | None
     peer_tls: TlsFiles | None
     log_level: str
@@ -112,7 +108,7 @@ class Configuration(NamedTuple):
         for what, urls in (("clients", self.listen_clients), ("other servers", self.listen_peers)):
             for url in urls:
                 if url.scheme == "http" and not url.is_loopback:
-                    yield f"{url} is open to other machines without TLS: whoever reaches it can read and write all data ({what})"
+                    yield f"{url} ({what}) is open to other machines without TLS: whoever reaches it can read and write"
 
 
 def read_options(path: Path) -> Mapping[str, Any]:
@@ -138,36 +134,32 @@ def configuration_of(options: Options) -> Configuration:
     """Return what the options mean. Raises ConfigurationError, naming the option and what it could be."""
     for fault in faults(options):
         raise ConfigurationError(fault)
-    listen_clients = urls_of("listen-client-urls", options.listen_client_urls)
     servers = tuple(servers_of(options))
     me = next((server for server in servers if server.name == options.name), None)
     if me is None:
         names = ", ".join(server.name for server in servers)
         raise ConfigurationError(f"--initial-cluster names {names}, but not this server, --name {options.name}")
-    client_tls = tls_files("", options.cert_file, options.key_file, options.trusted_ca_file, options.client_cert_auth)
-    peer_tls = tls_files(
-        "peer-", options.peer_cert_file, options.peer_key_file, options.peer_trusted_ca_file, options.peer_client_cert_auth
-    )
+    o = options
+    client_tls = tls_files("", o.cert_file, o.key_file, o.trusted_ca_file, o.client_cert_auth)
+    peer_tls = tls_files("peer-", o.peer_cert_file, o.peer_key_file, o.peer_trusted_ca_file, o.peer_client_cert_auth)
     return Configuration(
         me=me,
         servers=servers,
-        cluster_id=id_of(options.initial_cluster_token, *(server.name for server in servers)),
-        data_dir=Path(options.data_dir or f"{options.name}.raftproof"),
-        listen_peers=with_tls("listen-peer-urls", urls_of("listen-peer-urls", options.listen_peer_urls), peer_tls, "peer-"),
-        listen_clients=with_tls("listen-client-urls", listen_clients, client_tls, ""),
-        client_urls=urls_of("advertise-client-urls", options.advertise_client_urls) if options.advertise_client_urls else listen_clients,
+        cluster_id=id_of(o.initial_cluster_token, *(server.name for server in servers)),
+        data_dir=Path(o.data_dir or f"{o.name}.raftproof"),
+        listen_peers=listen_urls("listen-peer-urls", o.listen_peer_urls, peer_tls, "peer-"),
+        listen_clients=listen_urls("listen-client-urls", o.listen_client_urls, client_tls, ""),
+        client_urls=urls_of("advertise-client-urls", o.advertise_client_urls or o.listen_client_urls),
         timing=Timing(
-            options.heartbeat_interval / 1000,
-            options.election_timeout / 1000,
-            request_timeout=5 + 2 * options.election_timeout / 1000,
+            heartbeat_interval=o.heartbeat_interval / 1000,
+            election_timeout=o.election_timeout / 1000,
+            request_timeout=5 + 2 * o.election_timeout / 1000,
         ),
-        limits=Limits(snapshot_entries=options.snapshot_count, catch_up_entries=max(1, options.snapshot_count // 10)),
-        max_request_bytes=options.max_request_bytes,
-        max_txn_ops=options.max_txn_ops,
+        limits=Limits(snapshot_entries=o.snapshot_count, catch_up_entries=max(1, o.snapshot_count // 10)),
         client_tls=client_tls,
         peer_tls=peer_tls,
-        log_level=options.log_level,
-        trace=Path(options.trace) if options.trace else None,
+        log_level=o.log_level,
+        trace=Path(o.trace) if o.trace else None,
     )
 
 
@@ -175,7 +167,7 @@ def faults(options: Options) -> Iterator[str]:
     """Yield what is wrong with single options, in words."""
     if not options.name:
         yield "--name is empty: give each server of the cluster a name of its own"
-    for name in ("heartbeat_interval", "election_timeout", "snapshot_count", "max_request_bytes", "max_txn_ops"):
+    for name in ("heartbeat_interval", "election_timeout", "snapshot_count"):
         if getattr(options, name) < 1:
             yield f"--{name.replace('_', '-')} must be at least 1, not {getattr(options, name)}"
     if options.election_timeout < 5 * options.heartbeat_interval:
@@ -232,16 +224,23 @@ def tls_files(prefix: str, cert: str, key: str, trusted_ca: str, requires_certif
     if not (cert and key):
         raise ConfigurationError(f"TLS needs both --{prefix}cert-file and --{prefix}key-file")
     if requires_certificate and not trusted_ca:
-        raise ConfigurationError(f"--{prefix}client-cert-auth needs --{prefix}trusted-ca-file: by whom must certificates be signed?")
-    for option, path in ((f"{prefix}cert-file", cert), (f"{prefix}key-file", key), (f"{prefix}trusted-ca-file", trusted_ca)):
+        raise ConfigurationError(f"--{prefix}client-cert-auth needs --{prefix}trusted-ca-file: who signs certificates?")
+    for option, path in (
+        (f"{prefix}cert-file", cert),
+        (f"{prefix}key-file", key),
+        (f"{prefix}trusted-ca-file", trusted_ca),
+    ):
         if path and not Path(path).is_file():
             raise ConfigurationError(f"--{option} {path}: there is no such file")
     return TlsFiles(cert, key, trusted_ca, requires_certificate)
 
 
-def with_tls(option: str, urls: tuple[Url, ...], tls: TlsFiles | None, prefix: str) -> tuple[Url, ...]:
-    """Return the URLs if TLS is there where they ask for it. Raises ConfigurationError, naming the option."""
+def listen_urls(option: str, text: str, tls: TlsFiles | None, prefix: str) -> tuple[Url, ...]:
+    """Return where to listen. Raises ConfigurationError if TLS is asked for and not there, or the other way round."""
+    urls = urls_of(option, text)
     for url in urls:
         if url.scheme == "https" and tls is None:
             raise ConfigurationError(f"--{option} {url} needs --{prefix}cert-file and --{prefix}key-file")
+        if url.scheme == "http" and tls is not None:
+            raise ConfigurationError(f"--{option} {url}: with --{prefix}cert-file it must be https")
     return urls

@@ -12,13 +12,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from random import Random
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from raftimpl.cluster import Cluster
 from raftimpl.errors import MalformedInputError
 from raftimpl.invariants import require_invariants
 from raftimpl.messages import Message
 from raftimpl.raft import step as raft_step
+from raftimpl.running.counting import Counters
 from raftimpl.running.lessor import Lessor
 from raftimpl.running.ports import Disk, Transport
 from raftimpl.running.refusals import not_leader, stopped, transfer_timed_out
@@ -59,15 +60,6 @@ class Witness(Protocol):
 
     def flush(self) -> None:
         """Let what was noted survive the process."""
-
-
-class Counters(NamedTuple):
-    """What a node has done since it was started."""
-
-    leader_changes: int = 0
-    proposals_applied: int = 0
-    snapshots_saved: int = 0
-    malformed_messages: int = 0
 
 
 class Node:
@@ -121,7 +113,11 @@ class Node:
         """
         future = self._writes.add(request)
         self._news.set()
-        return await future
+        try:
+            return await future
+        except RequestError:
+            self.counters.proposals_failed += 1
+            raise
 
     async def confirm_read(self) -> None:
         """Return when all is applied here that was acknowledged anywhere before the call (ReadIndex, thesis 6.4)."""
@@ -152,6 +148,11 @@ class Node:
         future: asyncio.Future[None] = self._loop.create_future()
         self._watchers.append(future)
         await future
+
+    @property
+    def pending(self) -> int:
+        """How many writes of this server's clients wait."""
+        return len(self._writes)
 
     # For what drives the node
 
@@ -204,7 +205,9 @@ class Node:
         if self._witness:
             self._witness.flush()
         if self.disk.records != records:
+            began = self._loop.time()
             await self.disk.sync()
+            self.counters.syncs.add(self._loop.time() - began)
         self._carry_out()
         if (before.leader_id, before.current_term) != (self.state.leader_id, self.state.current_term):
             self._leader_changed(before)
@@ -216,7 +219,7 @@ class Node:
         try:
             step = raft_step(self.cluster, before, input)
         except MalformedInputError:
-            self.counters = self.counters._replace(malformed_messages=self.counters.malformed_messages + 1)
+            self.counters.malformed_messages += 1
             return
         self.require(before, step)
         self.state = step.state
@@ -276,7 +279,6 @@ class Node:
         self._saving.applied(output.entry)
         if applied is None or applied.is_repeated:
             return
-        self.counters = self.counters._replace(proposals_applied=self.counters.proposals_applied + len(applied.answers))
         for answer in applied.answers:
             self.lessor.applied(answer)
         self._writes.applied(applied)
@@ -315,7 +317,7 @@ class Node:
 
     def _leader_changed(self, before: ServerState) -> None:
         if self.state.leader_id is not None and self.state.leader_id != before.leader_id:
-            self.counters = self.counters._replace(leader_changes=self.counters.leader_changes + 1)
+            self.counters.leader_changes += 1
         if self.state.role is Role.LEADER and before.role is not Role.LEADER:
             self.lessor.begin_all(self.machine.store)
         self._propose_again()

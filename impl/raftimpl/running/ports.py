@@ -16,6 +16,10 @@ class DiskError(RaftError):
     """
 
 
+class MissingSnapshotError(DiskError):
+    """There is no snapshot of that name: none was stored, or it was replaced. Nothing is wrong with the disk."""
+
+
 class Disk(Protocol):
     """One server's durable state: what the core persists, snapshots of the state machine, and how often it was started.
 
@@ -28,8 +32,9 @@ class Disk(Protocol):
     incarnation: int
     """The how many-th opening this is, from 1 on; durable before the disk is handed out."""
 
-    records: int
-    """The number of the last record that was found, or appended since."""
+    @property
+    def records(self) -> int:
+        """The number of the last record that was found, or appended since."""
 
     def append(self, write: Persist) -> int:
         """Take a write into the next sync; return its record's number."""
@@ -44,7 +49,10 @@ class Disk(Protocol):
         """
 
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:
-        """Return a state machine that was stored, piece by piece. Raises DiskError if it is not there or damaged."""
+        """Return a state machine that was stored, piece by piece.
+
+        Raises DiskError if it is damaged, MissingSnapshotError if it is not there (any more).
+        """
 
     def discard_before(self, snapshot: bytes) -> None:
         """Remove the records and snapshots that are not needed now that this snapshot is in the durable state."""

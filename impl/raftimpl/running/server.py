@@ -3,17 +3,17 @@
 import asyncio
 import signal
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from raftimpl.cluster import cluster_of
-from raftimpl.errors import RaftError
-from raftimpl.etcd.server import ApiServer, ClientTls
+from raftimpl.etcd.api import ApiServer
+from raftimpl.etcd.tls import ClientTls
 from raftimpl.running import tls
 from raftimpl.running.backend import NodeBackend
 from raftimpl.running.configuration import Configuration
 from raftimpl.running.folder import Folder
 from raftimpl.running.logs import logger
 from raftimpl.running.node import Node
-from raftimpl.running.refusals import stopped
 from raftimpl.running.transport import TcpTransport
 from raftimpl.state import Role
 from raftimpl.store.errors import RequestError
@@ -34,8 +34,9 @@ async def serve(configuration: Configuration) -> None:
     """
     for warning in configuration.warnings():
         logger.warning(warning)
+    stopping = stop_on_signals()
     async with AsyncExitStack() as stack:
-        folder = Folder.open(configuration.data_dir, configuration.cluster_id, configuration.me.member_id)
+        folder = Folder.create_or_open(configuration.data_dir, configuration.cluster_id, configuration.me.member_id)
         stack.callback(folder.close)
         if folder.repaired:
             logger.warning("the end of the log was torn and was cut off", repaired=folder.repaired)
@@ -43,23 +44,32 @@ async def serve(configuration: Configuration) -> None:
         await transport.listen([(url.host, url.port) for url in configuration.listen_peers])
         stack.push_async_callback(transport.close)
         node = node_for(configuration, folder, transport)
-        stop_on_signals(node)
         running = asyncio.create_task(node.run())
         stack.push_async_callback(end_of, node, running)
         api = api_for(configuration, NodeBackend(configuration, node, transport.client_urls))
         await api.start()
         stack.push_async_callback(api.stop, GRACE)
-        stack.callback(asyncio.create_task(tell_status(node)).cancel)
-        logger.info(
-            "serving",
-            name=configuration.me.name,
-            clients=[str(url) for url in configuration.listen_clients],
-            peers=[str(url) for url in configuration.listen_peers],
-            term=node.state.current_term,
-            applied=node.machine.applied_index,
-        )
-        await running
+        telling = asyncio.create_task(tell_status(node))
+        stack.callback(telling.cancel)
+        tell_start(configuration, node)
+        await asyncio.wait([running, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
+        await hand_over(node)
+    await running  # raises what it had to stop for
     logger.info("stopped")
+
+
+def tell_start(configuration: Configuration, node: Node) -> None:
+    """Log where the server is to be found, and with what it begins."""
+    logger.info(
+        "serving",
+        clients=[str(url) for url in configuration.listen_clients],
+        peers=[str(url) for url in configuration.listen_peers],
+        cluster=f"{configuration.cluster_id:x}",
+        member=f"{configuration.me.member_id:x}",
+        term=node.state.current_term,
+        applied=node.machine.applied_index,
+        log=node.state.log.last_index,
+    )
 
 
 def transport_for(configuration: Configuration, folder: Folder) -> TcpTransport:
@@ -79,30 +89,46 @@ def transport_for(configuration: Configuration, folder: Folder) -> TcpTransport:
 def node_for(configuration: Configuration, folder: Folder, transport: TcpTransport) -> Node:
     """Return the node, which does not run yet."""
     cluster = cluster_of(len(configuration.servers), None, MAX_APPEND_ENTRIES)
-    return Node(
-        cluster, configuration.me.number, folder, transport, configuration.timing, configuration.limits
-    )
+    return Node(cluster, configuration.me.number, folder, transport, configuration.timing, configuration.limits)
 
 
 def api_for(configuration: Configuration, backend: NodeBackend) -> ApiServer:
     """Return the API, which does not listen yet."""
     files = configuration.client_tls
-    client_tls = ClientTls(files.cert, files.key, files.trusted_ca, files.requires_certificate) if files else None
     listen = [(url.host, url.port) for url in configuration.listen_clients]
-    return ApiServer(backend, listen, client_tls)
+    if files is None:
+        return ApiServer(backend, listen)
+    trusted_ca = Path(files.trusted_ca) if files.trusted_ca else None
+    return ApiServer(
+        backend, listen, ClientTls(Path(files.cert), Path(files.key), trusted_ca, files.requires_certificate)
+    )
 
 
-def stop_on_signals(node: Node) -> None:
-    """Let SIGTERM and SIGINT end the server cleanly; a second one ends it at once."""
-    loop = asyncio.get_running_loop()
+def stop_on_signals() -> asyncio.Event:
+    """Return what is set by SIGTERM and SIGINT. The second one ends the process at once."""
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
 
     def stop(number: int) -> None:
         logger.info("stopping", signal=signal.Signals(number).name)
         loop.remove_signal_handler(number)
-        node.stop()
+        stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number)
+    return stopping
+
+
+async def hand_over(node: Node) -> None:
+    """Before the end, let another server lead, so that clients need not wait for an election timeout (thesis 3.10)."""
+    state = node.state
+    others = [peer for peer in node.cluster.peers(state.id) if state.role is Role.LEADER]
+    if not others:
+        return
+    best = max(others, key=lambda peer: state.match_index[peer])
+    try:
+        await node.move_leader(best)
+    except RequestError as error:
+        logger.warning("no other server has taken over", error=error.text)
 
 
 async def end_of(node: Node, running: asyncio.Task[None]) -> None:

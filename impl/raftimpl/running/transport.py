@@ -11,12 +11,12 @@ snapshot goes by a connection of its own, in pieces that are acknowledged one by
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Protocol
 
 import msgspec
 
-from raftimpl.errors import RaftError
+from raftimpl.errors import MalformedInputError, RaftError
 from raftimpl.messages import InstallSnapshot, Message
 from raftimpl.running.frames import read_frame, write_frame
 from raftimpl.running.logs import logger
@@ -59,27 +59,14 @@ class PeerError(RaftError):
     """Another server will not talk to this one, or not in this way. The text says why."""
 
 
-class Received(Protocol):
-    """A snapshot that is being received."""
-
-    async def write(self, chunk: bytes) -> None:
-        """Take the next piece."""
-
-    async def finish(self) -> None:
-        """Make it durable. Raises DiskError if it is not what its name says."""
-
-    def abort(self) -> None:
-        """Forget it."""
-
-
 class Snapshots(Protocol):
-    """Where snapshots are."""
+    """Where snapshots are: the disk."""
 
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:
         """Return one, piece by piece."""
 
-    def receive_snapshot(self, name: bytes) -> Received:
-        """Begin to receive one."""
+    async def receive_snapshot(self, name: bytes, chunks: AsyncIterator[bytes]) -> None:
+        """Store one that another server sends. Raises MalformedInputError if it is not what its name says."""
 
 
 ENCODER = msgspec.msgpack.Encoder()
@@ -164,7 +151,7 @@ class TcpTransport:
                 await self._take_messages(known.sender, reader)
             else:
                 await self._take_snapshot(known.sender, known.snapshot, reader, writer)
-        except (OSError, EOFError, TimeoutError, msgspec.DecodeError, DiskError, PeerError) as error:
+        except (OSError, EOFError, TimeoutError, msgspec.DecodeError, MalformedInputError, DiskError) as error:
             logger.debug("a connection ended", error=str(error) or type(error).__name__)
         finally:
             writer.close()
@@ -191,17 +178,15 @@ class TcpTransport:
     async def _take_snapshot(
         self, sender: int, name: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Store a snapshot piece by piece, then hand over the message that has it."""
-        received = self._snapshots.receive_snapshot(name)
-        try:
+        """Store a snapshot, then hand over the message that names it."""
+
+        async def chunks() -> AsyncIterator[bytes]:
             while chunk := await read_frame(reader):
-                await received.write(chunk)
+                yield chunk
                 self._heard(sender)
                 write_frame(writer, b"")
-            await received.finish()
-        except BaseException:
-            received.abort()
-            raise
+
+        await self._snapshots.receive_snapshot(name, chunks())
         envelope = ENVELOPES.decode(await read_frame(reader))
         self._receive(sender, envelope.message, envelope.clock)
 
@@ -232,7 +217,7 @@ class TcpTransport:
             write_frame(writer, ENCODER.encode(Envelope(clock, message)))
             await writer.drain()
             logger.info("a snapshot was sent", to=to, index=message.snapshot.last_included_index)
-        except (OSError, EOFError, TimeoutError) as error:
+        except (OSError, EOFError, TimeoutError, DiskError) as error:
             logger.warning("a snapshot was not sent", to=to, error=str(error) or type(error).__name__)
         finally:
             writer.close()
