@@ -131,7 +131,7 @@ def entry_record(entry: Entry) -> Json:
 
 
 def text_of(command: bytes) -> str:
-    """Return a command as a text; different commands have different texts (long ones: barring a collision of SHA-256)."""
+    """Return a command as a text; different commands have different texts (as far as SHA-256 tells)."""
     if len(command) > LONGEST_TEXT:
         return DIGEST + sha256(command).hexdigest()
     try:

@@ -56,7 +56,7 @@ def resolves(dotted: str) -> bool:
 def test_the_map_names_every_file() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     oracle = ("oracle", "oracle/history", "oracle/lockstep", "oracle/trace", "oracle/vectors")
-    rooms = ("document", "explore", *oracle, "prove", "raft")
+    rooms = ("document", "explore", *oracle, "prove", "raft", "torture")
     for folder in ("spec/raftspec", "impl/raftimpl", *(f"checker/raftcheck/{room}" for room in rooms)):
         for path in (ROOT / folder).glob("*.py"):
             minor = {"__init__.py", "networks.py", "result.py", "limits.py", "build.py", "labels.py", "bounds.py"}

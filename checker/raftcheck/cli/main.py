@@ -22,6 +22,7 @@ from raftcheck.cli.replay import replay
 from raftcheck.cli.serve import serve
 from raftcheck.cli.simulate import simulate
 from raftcheck.cli.spec import spec
+from raftcheck.cli.torture import torture
 from raftcheck.cli.vectors import vectors
 from raftcheck.model import ModelError
 from raftcheck.version import __version__
@@ -44,6 +45,7 @@ app.command()(check)
 app.command()(simulate)
 app.command()(mutants)
 app.command()(failures)
+app.command()(torture)
 app.command()(prove)
 app.command()(replay)
 app.command()(spec)

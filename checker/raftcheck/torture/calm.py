@@ -1,4 +1,4 @@
-"""How a run ends: all faults are over, and everything must work again within bounded time, and be the same everywhere."""
+"""How a run ends: all faults are over, and within bounded time everything works again, and is the same everywhere."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -13,6 +13,9 @@ from raftcheck.torture import requests
 from raftcheck.torture.requests import Asked, Draw
 from raftimpl.store.requests import LeaseGrant, LeaseKeepAlive, LeaseRevoke, Range, Write
 
+HEADER = msgspec.json.encode({"schema": "raftproof/history/1"}) + b"\n"
+"""The first line of a history."""
+
 
 class RefusedError(Exception):
     """A request had no effect: it was refused, or nobody was there to take it."""
@@ -60,6 +63,11 @@ class History:
         self.functions: Counter[str] = Counter()
         self._values = 0
 
+    @property
+    def file(self) -> bytes:
+        """The history as a file, in the format `json` of `raftproof judge history`."""
+        return HEADER + b"".join(self.lines)
+
     def value(self) -> str:
         """Return a value that nobody else writes."""
         self._values += 1
@@ -80,13 +88,13 @@ class History:
         elif keys := requests.written(asked, told):
             self.acknowledged.append(Acknowledged(line, answer.revision, keys))
 
-    def ended(self, process: int | str, asked: Asked, type: str, error: Exception) -> None:
+    def ended(self, process: int | str, asked: Asked, outcome: str, error: Exception) -> None:
         """Note that an operation failed, or that nobody knows."""
-        self._add(type, process, asked, error=str(error))
+        self._add(outcome, process, asked, error=str(error))
 
-    def _add(self, type: Any, process: int | str, asked: Asked, **more: Any) -> None:
-        self.outcomes[type] += 1
-        event = JsonEvent(type, process, asked.function, asked.key, **more, time=round(self._time(), 6))
+    def _add(self, what: Any, process: int | str, asked: Asked, **more: Any) -> None:
+        self.outcomes[what] += what != "invoke"
+        event = JsonEvent(what, process, asked.function, asked.key, **more, time=round(self._time(), 6))
         self.lines.append(event_line(event))
 
 
@@ -206,6 +214,3 @@ TABLE: tuple[tuple[int, Callable[[Client], Any]], ...] = (
 
 WEIGHTS = [weight for weight, _ in TABLE]
 ACTIONS = [action for _, action in TABLE]
-
-HEADER = msgspec.json.encode({"schema": "raftproof/history/1"}) + b"\n"
-"""The first line of a history."""

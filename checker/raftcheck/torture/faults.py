@@ -117,7 +117,11 @@ def crash(cluster: VirtualCluster, _: Fault, victim: int) -> Undo:
 
 def crash_within_sync(cluster: VirtualCluster, _: Fault, victim: int) -> Undo:
     """Kill a server in the middle of its next sync; start it again later."""
-    cluster.disks[victim].within_sync = partial(asyncio.get_running_loop().call_soon, cluster.crash, victim)
+
+    def notify() -> None:
+        asyncio.get_running_loop().call_soon(cluster.crash, victim)
+
+    cluster.disks[victim].within_sync = notify
     return partial(cluster.start, victim)
 
 

@@ -1,4 +1,4 @@
-"""The machine that a server runs on, as far as it can fail: its clock may be wrong, and it may do nothing for a while."""
+"""The machine that a server runs on, as far as it can fail: its clock may be wrong, and it may stand still."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator

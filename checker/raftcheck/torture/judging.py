@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from raftcheck.oracle import Judgement, UnreadableError, judge_history, judge_trace
-from raftcheck.torture.clients import HEADER, Acknowledged, History, Seen
+from raftcheck.torture.clients import Acknowledged, Seen
 from raftimpl.store.errors import RequestError
 from raftimpl.store.requests import Range
 from raftimpl.store.store import Store
@@ -23,32 +22,25 @@ class Finding(NamedTuple):
     is_open: bool = False
 
 
-HISTORY_FILE, TRACE_FILE = "history.jsonl", "trace.jsonl"
+HISTORY, TRACE, FAULTS = "history.jsonl", "trace.jsonl", "faults.txt"
+"""The files of a run."""
 
 
-def judged_files(history: bytes, trace: bytes) -> Iterator[Finding]:
-    """Judge the clients' history and the servers' trace."""
-    with TemporaryDirectory(prefix="raftproof-") as folder:
-        history_file, trace_file = Path(folder, HISTORY_FILE), Path(folder, TRACE_FILE)
-        history_file.write_bytes(history)
-        trace_file.write_bytes(trace)
-        try:
-            judgement = judge_history(history_file, format="json", model="etcd", max_seconds=HISTORY_SECONDS)
-            yield from finding("history", judgement)
-            yield from finding("trace", judge_trace(trace_file))
-        except UnreadableError as error:
-            yield Finding("trace", f"it contradicts itself: {error}")
+def judged_files(folder: Path) -> Iterator[Finding]:
+    """Judge the servers' trace, then the clients' history, which are in a folder."""
+    try:
+        yield from finding("trace", judge_trace(folder / TRACE))
+    except UnreadableError as error:
+        yield Finding("trace", f"it contradicts itself: {error}")
+    yield from finding(
+        "history", judge_history(folder / HISTORY, format="json", model="etcd", max_seconds=HISTORY_SECONDS)
+    )
 
 
 def finding(judge: str, judgement: Judgement) -> Iterator[Finding]:
     """Yield what a judgement says, unless it is an accept."""
     if not judgement.is_accepted:
         yield Finding(judge, str(judgement), is_open=judgement.answer == "undecided")
-
-
-def history_file(history: History) -> bytes:
-    """Return a history as a file."""
-    return HEADER + b"".join(history.lines)
 
 
 def lost(acknowledged: Sequence[Acknowledged], store: Store) -> Iterator[Finding]:

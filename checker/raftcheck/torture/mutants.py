@@ -90,7 +90,9 @@ class RepeatsUnderNewNumber(Node):
         if writes.command is not None:
             writes._sequence += 1
             batch = decode_batch(writes.command)
-            writes.command = encode_batch(type(batch)(batch.origin, batch.incarnation, writes._sequence, batch.requests))
+            writes.command = encode_batch(
+                type(batch)(batch.origin, batch.incarnation, writes._sequence, batch.requests)
+            )
         super()._propose_again()
 
 

@@ -1,4 +1,4 @@
-"""What clients ask: drawn at random, asked of a server in the store's terms, told to the oracle in a history's terms."""
+"""What clients ask: drawn at random, in the store's terms for servers, in a history's terms for the oracle."""
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random

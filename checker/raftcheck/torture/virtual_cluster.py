@@ -172,5 +172,3 @@ class VirtualCluster:
             if error.code in (Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED):
                 raise UnknownOutcomeError(error.text) from error
             raise RefusedError(error.text) from error
-
-

@@ -33,7 +33,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Recorder:
-    """Writes down what a node does: its witness. `names` are those of all servers; `clock` is the time of the last line."""
+    """A node's witness, which writes. `names` are those of all servers; `clock` is the time of the last line."""
 
     def __init__(self, file: BinaryIO, names: Sequence[str], clock: int = 0) -> None:
         self._file, self._names, self._last = file, names, clock
