@@ -97,9 +97,7 @@ class WriteAheadLog:
         self._mark_file.write(encode_mark(found.end), 0)
         if not found.cut:
             return ""
-        return (
-            f"cut {found.cut} bytes off {path} at offset {found.end.offset}: the rest of a write that was never synced"
-        )
+        return f"cut {found.cut} bytes off {path} at offset {found.end.offset}: a write that was never synced"
 
     @property
     def records(self) -> int:
