@@ -33,11 +33,12 @@ STATUS: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, An
 
 
 class Server(NamedTuple):
-    """One server of the cluster: its name, where clients find it, its log, its process."""
+    """One server of the cluster: its name, where clients find it, its log, its options, its process."""
 
     name: str
     client_url: str
     log: Path
+    options: tuple[str, ...]
     process: subprocess.Popen[bytes]
 
 
@@ -81,7 +82,8 @@ def cluster(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     running: list[Server] = []
     try:
-        running += start(servers, folder, client_port, peer_port, port_spacing)
+        ports = [(client_port + n * port_spacing, peer_port + n * port_spacing) for n in range(servers)]
+        running += start(folder, ports)
         if not wait_for_leader(running):
             return tell_failure(running)
         introduce(running, data_dir)
@@ -95,28 +97,32 @@ def cluster(
     return 0
 
 
-def start(servers: int, folder: Path, client_port: int, peer_port: int, spacing: int) -> list[Server]:
-    """Start the servers."""
-    names = [f"s{number}" for number in range(1, servers + 1)]
-    peers = [f"http://127.0.0.1:{peer_port + number * spacing}" for number in range(servers)]
-    clients = [f"http://127.0.0.1:{client_port + number * spacing}" for number in range(servers)]
+def start(folder: Path, ports: Sequence[tuple[int, int]], options: Sequence[str] = ()) -> list[Server]:
+    """Start one server for each pair of ports (for clients, for other servers), with more options for `serve`."""
+    names = [f"s{number}" for number in range(1, len(ports) + 1)]
+    peers = [f"http://127.0.0.1:{peer}" for _, peer in ports]
     initial = ",".join(f"{name}={url}" for name, url in zip(names, peers, strict=True))
-    return [
-        Server(name, client, folder / f"{name}.log", launch(name, folder, peer, client, initial))
-        for name, peer, client in zip(names, peers, clients, strict=True)
-    ]
+    found = []
+    for name, (client_port, _), peer_url in zip(names, ports, peers, strict=True):
+        client_url, log = f"http://127.0.0.1:{client_port}", folder / f"{name}.log"
+        command = (
+            "--name", name, "--data-dir", str(folder / name), "--listen-peer-urls", peer_url,
+            "--listen-client-urls", client_url, "--initial-cluster", initial, *options,
+        )  # fmt: skip
+        found.append(Server(name, client_url, log, command, launch(command, log)))
+    return found
 
 
-def launch(name: str, folder: Path, peer_url: str, client_url: str, initial_cluster: str) -> subprocess.Popen[bytes]:
-    """Start one server; its data and its log go to the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable, "-m", "raftcheck.cli", "serve", "--name", name, "--data-dir", str(folder / name),
-        "--listen-peer-urls", peer_url, "--listen-client-urls", client_url, "--initial-cluster", initial_cluster,
-    ]  # fmt: skip
-    with (folder / f"{name}.log").open("ab") as log:
-        # In a session of its own: Ctrl-C ends the servers through this process, one way and not two.
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
+def launch(options: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start one server, whose log goes to a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as lines:
+        return subprocess.Popen(
+            [sys.executable, "-m", "raftcheck.cli", "serve", *options],
+            stdin=subprocess.DEVNULL,
+            stderr=lines,
+            start_new_session=True,  # Ctrl-C ends the servers through this process, one way and not two
+        )
 
 
 def wait_for_leader(running: Sequence[Server]) -> bool:
