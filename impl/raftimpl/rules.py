@@ -133,7 +133,7 @@ class Rules:
         if prev_log_index > log.last_index:
             return log.last_index + 1, 0
         term = log.term_at(prev_log_index)
-        return log.first_index_of_term(term) or prev_log_index, term
+        return min(log.first_index_of_term(term) or prev_log_index, prev_log_index), term
 
     def leader_commit_index(self, state: ServerState) -> int:
         """The highest index that a quorum holds, if its entry is of the leader's own term (section 5.4.2).

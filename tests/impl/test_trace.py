@@ -14,6 +14,7 @@ from raftcheck.oracle import judge_trace
 from raftcheck.oracle.trace import messages, steps
 from raftcheck.oracle.trace.messages import Message
 from raftimpl.cluster import cluster_of
+from raftimpl.log import Log
 from raftimpl.messages import AppendEntries, Entry, ForwardedRequest, RequestVote, RequestVoteResponse
 from raftimpl.raft import step
 from raftimpl.rules import persisted
@@ -46,7 +47,7 @@ def test_an_election_timeout() -> None:
 
 
 def test_a_follower_that_replaces_its_log() -> None:
-    before = ServerState(1, current_term=2, log=(Entry(1), Entry(1, b"x"), Entry(1, b"y")))
+    before = ServerState(1, current_term=2, log=Log((Entry(1), Entry(1, b"x"), Entry(1, b"y"))))
     taken = record(before, Receive(2, AppendEntries(3, 1, 1, (Entry(3, b"\xff"),), leader_commit=1)))
     assert taken.log == steps.LogChange(1, (messages.TracedEntry(3, "hex:ff"),))
     assert taken.state == steps.State(3, None, "follower", 1, 2)
@@ -72,7 +73,7 @@ def test_a_read_is_something_else() -> None:
 
 
 def test_a_restart_tells_what_is_lost() -> None:
-    lost = start_record(NAMES, ServerState(2, current_term=4, log=(Entry(1),)), (Entry(1), Entry(4)))
+    lost = start_record(NAMES, ServerState(2, current_term=4, log=Log((Entry(1),))), Log((Entry(1), Entry(4))))
     assert lost == {
         "server": "c",
         "event": "start",
@@ -112,7 +113,7 @@ def test_a_torn_step_is_all_that_anybody_can_know_of_it() -> None:
 
 
 def test_a_torn_step_of_the_same_term_leaves_the_role() -> None:
-    disk = DurableState(1, 0, (Entry(1), Entry(1, b"v")))
+    disk = DurableState(1, 0, Log((Entry(1), Entry(1, b"v"))))
     before, after = leader(), step(CLUSTER, leader(), ClientRequest(b"w")).state
     known = known_of_torn_step(before, after, disk, ())
     assert (known.role, known.log) == (Role.LEADER, disk.log)
