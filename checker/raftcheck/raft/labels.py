@@ -65,8 +65,9 @@ class RaftLabels:
             case Snapshot():
                 return f"[{self._stands_for(value)}]"
             case Log():
-                kept = " ".join(map(self.value, value.entries))
-                return f"[{kept}]" if value.snapshot == Snapshot() else f"[{self._stands_for(value.snapshot)} | {kept}]"
+                kept = map(self.value, value.entries)
+                before = () if value.snapshot == Snapshot() else (self._stands_for(value.snapshot), "|")
+                return f"[{' '.join((*before, *kept))}]"
             case enum.Enum():
                 return str(value.value)
             case msgspec.Struct():
