@@ -4,9 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from raftcheck.raft.whole_logs import entries_in, saved, whole
 from raftimpl import messages as m
 from raftimpl.cluster import cluster_of
-from raftcheck.raft.whole_logs import entries_in, saved, whole
 from raftimpl.log import Entries, Log
 from raftimpl.state import ConfirmedRead, DurableState, PendingRead, Role, ServerState
 from raftimpl.step import (
