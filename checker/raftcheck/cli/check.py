@@ -32,6 +32,9 @@ def check(
     crashes: o.CrashesOption = 2,
     reads: o.ReadsOption = 0,
     heartbeats: o.HeartbeatsOption = 0,
+    compactions: o.CompactionsOption = 0,
+    transfers: o.TransfersOption = 0,
+    quorum_timeouts: o.QuorumTimeoutsOption = 0,
     forwarding: o.ForwardingOption = False,
     torn_steps: o.TornStepsOption = False,
     batch: o.BatchOption = 8,
@@ -64,6 +67,7 @@ def check(
       raftproof check --servers 2 --network ordered
       raftproof check --mutant vote-for-whoever-asks-first --property "Leader Completeness" --save found
       raftproof check --servers 2 --terms 1 --mode exact --graph states.dot
+      raftproof check --entries 1 --crashes 0 --compactions 1
     """
     bounds = Bounds(
         servers=servers,
@@ -72,6 +76,9 @@ def check(
         crashes=crashes,
         reads=reads,
         heartbeats=heartbeats,
+        compactions=compactions,
+        transfers=transfers,
+        quorum_timeouts=quorum_timeouts,
         forwarding=forwarding,
         torn_steps=torn_steps,
         batch=batch,
