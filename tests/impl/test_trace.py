@@ -129,7 +129,7 @@ def test_a_walk_is_written_as_a_trace(network: str, name: str, tmp_path: Path) -
         "--servers",
         "3",
         "--seed",
-        "1",
+        "6",
         "--steps",
         "400",
         "--walks",
@@ -158,3 +158,48 @@ def test_a_wrong_walk_is_rejected(tmp_path: Path) -> None:
     judgement = judge_trace(file)
     assert judgement.rejection is not None
     assert judgement.rejection.rule == "HandleAppendEntries"
+
+
+WALK = ["--walks", "1", "--steps", "2000", "--compactions", "300", "--transfers", "100", "--quorum-timeouts", "50"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--seed", "6", "--servers", "5"],
+        ["--seed", "12", "--servers", "3", "--torn-steps", "--forwarding"],
+        ["--seed", "5", "--servers", "3", "--network", "ordered"],
+    ],
+    ids=" ".join,
+)
+def test_walks_with_snapshots_are_accepted(options: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "walk.jsonl"
+    assert main(["simulate", *WALK, *options, "--trace", str(file)]) == 0
+    taken = [msgspec.json.decode(line, type=steps.Step) for line in file.read_text(encoding="utf-8").splitlines()[1:]]
+    given_ = {type(step.message) for step in taken if step.event == "receive"}
+    assert {messages.InstallSnapshot, messages.TimeoutNow} <= given_
+    judgement = judge_trace(file)
+    assert judgement.is_accepted, str(judgement)
+
+
+REJECTED = {
+    "append-behind-snapshot": "HandleAppendEntries",
+    "snapshot-one-too-late": "AppendEntries",
+    "snapshot-sets-term": "UpdateTerm",
+    "install-stale-snapshot": "HandleAppendEntries",
+    "compact-uncommitted": "AppendEntries",
+    "forget-snapshot": "Restart",
+    "step-aside-clears-vote": "HandleRequestVote",
+}
+"""Mutants whose walks with snapshots are rejected, and at which action of those that the steps might be."""
+
+
+@pytest.mark.parametrize("mutant", REJECTED)
+def test_wrong_walks_with_snapshots_are_rejected(mutant: str, tmp_path: Path) -> None:
+    file = tmp_path / "walk.jsonl"
+    seed = "1" if mutant == "step-aside-clears-vote" else "2"
+    options = ["--mutant", mutant, "--servers", "3", "--seed", seed, "--property", "Election Safety"]
+    main(["simulate", *WALK, "--steps", "3000", "--transfers", "50", *options, "--trace", str(file)])
+    judgement = judge_trace(file)
+    assert judgement.rejection is not None
+    assert judgement.rejection.rule == REJECTED[mutant]
