@@ -139,7 +139,9 @@ class TruncateAlways(Rules):
 
     def merged_log(self, log: Log, prev_log_index: int, entries: Entries) -> Log:
         """Replace all that follows."""
-        return log.up_to(prev_log_index).extended(entries) if entries else log
+        if not entries:
+            return log
+        return super().merged_log(log.up_to(max(prev_log_index, log.first_index - 1)), prev_log_index, entries)
 
 
 class HeartbeatTruncates(Rules):
@@ -147,7 +149,9 @@ class HeartbeatTruncates(Rules):
 
     def merged_log(self, log: Log, prev_log_index: int, entries: Entries) -> Log:
         """Delete what follows on the previous entry if there is nothing to append."""
-        return super().merged_log(log, prev_log_index, entries) if entries else log.up_to(prev_log_index)
+        if entries:
+            return super().merged_log(log, prev_log_index, entries)
+        return log.up_to(max(prev_log_index, log.first_index - 1))
 
 
 class OverwriteUncommitted(Rules):
