@@ -180,14 +180,25 @@ class Files:
             return sorted(self.system.listdir(str(folder)))
 
     def make_folder(self, path: Path) -> None:
-        """Create a folder and those above it, durably; do nothing if it is there."""
+        """Create a folder and those above it, unless they are there; durable after `sync_way_to`."""
         if self.system.isdir(str(path)):
             return
         if path.parent != path:
             self.make_folder(path.parent)
         with doing("create", path):
             self.system.mkdir(str(path), 0o700)
-        self.sync_folder(path.parent)
+
+    def sync_way_to(self, path: Path) -> None:
+        """Make the names of a folder and of those above it durable, whoever has created them.
+
+        Folders that may not be read are left out: this user has not created what is in them.
+        """
+        for folder in path.parents:
+            try:
+                self.sync_folder(folder)
+            except DiskError as error:
+                if not isinstance(error.__cause__, PermissionError):
+                    raise
 
     def sync_folder(self, path: Path) -> None:
         """Return when the names in a folder are on the device."""

@@ -85,7 +85,7 @@ class Folder:
         Raises DiskError if another process has it open, if it belongs to another server, if anything that was
         synced is missing or damaged, or if the operating system refuses.
         """
-        files, identity = Files(system), Identity(cluster_id, member_id)
+        files, path, identity = Files(system), path.absolute(), Identity(cluster_id, member_id)
         files.make_folder(path)
         refuse_foreign(files, path)
         lock = locked(files, path)
@@ -250,6 +250,7 @@ def create(files: Files, path: Path, identity: Identity) -> None:
             f"{path / IDENTITY} is missing, but the folder was in use: bring the file back, and do not start the server"
             " without it"
         )
+    files.sync_way_to(path / LOG)
     create_log(files, path / LOG, path / MARK, identity)
     files.replace(path / INCARNATION, seal(0))
     owner = Owner(FORMAT, f"{identity.cluster:x}", f"{identity.member:x}")

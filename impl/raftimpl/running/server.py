@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import traceback
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from raftimpl.cluster import cluster_of
 from raftimpl.etcd.api import ApiServer
@@ -34,6 +36,7 @@ async def serve(configuration: Configuration) -> None:
     """
     for warning in configuration.warnings():
         logger.warning(warning)
+    asyncio.get_running_loop().set_exception_handler(tell_failure)
     stopping = stop_on_signals()
     async with AsyncExitStack() as stack:
         folder = Folder.create_or_open(configuration.data_dir, configuration.cluster_id, configuration.me.member_id)
@@ -56,6 +59,12 @@ async def serve(configuration: Configuration) -> None:
         await hand_over(node)
     await running  # raises what it had to stop for
     logger.info("stopped")
+
+
+def tell_failure(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody else has caught."""
+    error = context.get("exception")
+    logger.error(str(context.get("message")), error=repr(error), trace="".join(traceback.format_exception(error)))
 
 
 def tell_start(configuration: Configuration, node: Node) -> None:

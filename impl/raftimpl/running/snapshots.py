@@ -3,11 +3,12 @@
 A file has its name only when all of it is durable. Whoever reads one has it verified first, as a whole.
 """
 
+import contextlib
 import hashlib
 import itertools
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from raftimpl.errors import InvariantViolationError, MalformedInputError
@@ -123,7 +124,8 @@ class Snapshots:
         """Raise DiskError if a snapshot of the durable state is missing or damaged."""
         if name not in self:
             raise DiskError(f"{self._path(name)} is missing, and the log begins with it. {WHAT_TO_DO}")
-        next(self._verified(name))
+        with contextlib.closing(self._verified(name)) as chunks:
+            next(chunks)
 
     def remove_before(self, name: bytes) -> None:
         """Remove the snapshots of earlier indexes."""
@@ -152,7 +154,7 @@ class Snapshots:
     def _path(self, name: bytes) -> Path:
         return self._folder / name.decode("ascii")
 
-    def _verified(self, name: bytes) -> Iterator[bytes]:
+    def _verified(self, name: bytes) -> Generator[bytes, None, None]:
         """Yield an empty piece as soon as the snapshot is verified, then what it holds."""
         if name not in self:
             raise MissingSnapshotError(f"there is no snapshot {name!r} in {self._folder}")

@@ -95,12 +95,9 @@ class WriteAheadLog:
                 self._files.remove(self._folder / name)
         self._files.sync_folder(self._folder)
         self._mark_file.write(encode_mark(found.end), 0)
-        self._mark_file.sync()
         if not found.cut:
             return ""
-        return (
-            f"cut {found.cut} bytes off {path} at offset {found.end.offset}: the rest of a write that was never synced"
-        )
+        return f"cut {found.cut} bytes off {path} at offset {found.end.offset}: a write that was never synced"
 
     @property
     def records(self) -> int:
@@ -137,8 +134,7 @@ class WriteAheadLog:
         self.hard = batch.hard
 
     def _begin_segment(self) -> None:
-        """Go on in a new segment. Everything in those before it is durable, and the mark says so."""
-        self._mark_file.sync()
+        """Go on in a new segment. Everything in those before it is durable."""
         record, number, _, checksum = self._end
         path = segment_path(self._folder, number + 1)
         head = encode_head(Head(FORMAT, self._identity, number + 1, record + 1, checksum, self.hard))
@@ -148,7 +144,10 @@ class WriteAheadLog:
         self._end = Position(record, number + 1, len(head), checksum)
 
     def discard(self) -> None:
-        """Remove the segments all of whose entries the durable snapshot covers, the oldest first; never the last."""
+        """Remove the segments all of whose entries the durable snapshot covers, the oldest first; never the last.
+
+        First the mark is synced: it must not lie in a segment that is gone.
+        """
         covered = self.hard.snapshot.last_included_index
         if len(self._segments) > 1 and self._segments[1].last_index <= covered:
             self._mark_file.sync()
