@@ -27,7 +27,7 @@ ALLOWED = {
                          "raftcheck.oracle", "raftcheck.version"},
     "raftcheck.torture": {"raftspec", "raftimpl", "raftcheck.model", "raftcheck.oracle", "raftcheck.raft",
                           "raftcheck.torture", "raftcheck.version"},
-    "raftcheck.cli": {"raftcheck"},
+    "raftcheck.cli": {"raftcheck", "raftimpl"},
     "raftproof_pytest": {"raftcheck.model", "raftcheck.oracle"},
     "raftcheck": {"raftcheck.model", "raftcheck.explore", "raftcheck.version"},
 }  # fmt: skip

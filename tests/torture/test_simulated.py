@@ -12,22 +12,25 @@ from raftcheck.torture.mutants import MUTANTS, driver_mutants, mutant_named
 from raftcheck.torture.simulated import Plan, simulate
 
 CAUGHT = {
-    "sends-before-sync": (1, 3, "trace"),
-    "skips-syncs": (2, 3, "trace"),
-    "forgets-vote": (1, 3, "trace"),
-    "confirms-reads-at-once": (1, 3, "history"),
-    "answers-reads-before-apply": (1, 3, "history"),
-    "repeats-under-new-number": (1, 3, "history"),
-    "acknowledges-proposals": (1, 3, "acknowledged writes"),
-    "applies-before-sync": (2, 1, "acknowledged writes"),
-    "keeps-store-at-snapshot": (1, 3, "stores"),
-    "forgets-sessions-at-snapshot": (6, 3, "stores"),
-    "never-ends-leases": (1, 3, "leases"),
-    "keeps-incarnation": (1, 3, "liveness"),
-    "never-persist-vote": (1, 3, "trace"),
-    "half-rounded-up": (1, 4, "trace"),
+    "sends-before-sync": (3, "trace"),
+    "skips-syncs": (3, "trace"),
+    "forgets-vote": (3, "trace"),
+    "confirms-reads-at-once": (3, "history"),
+    "answers-reads-before-apply": (3, "history"),
+    "repeats-under-new-number": (3, "history"),
+    "acknowledges-proposals": (3, "acknowledged writes"),
+    "applies-before-sync": (1, "acknowledged writes"),
+    "keeps-store-at-snapshot": (3, "stores"),
+    "forgets-sessions-at-snapshot": (3, "stores"),
+    "never-ends-leases": (3, "leases"),
+    "keeps-incarnation": (3, "liveness"),
+    "never-persist-vote": (3, "trace"),
+    "half-rounded-up": (4, "trace"),
 }
-"""By mutant: a seed, how many servers, and which judge finds it out."""
+"""By mutant: in a cluster of how many servers, and by which judge, it is found out."""
+
+SEEDS = range(1, 31)
+"""How many runs a mutant is given; most need one or two, but which ones may change with everything that servers do."""
 
 LATE = ("trace", "history")
 """Judges that are asked at last."""
@@ -66,10 +69,13 @@ def test_fewer_faults_are_the_first_ones() -> None:
 @pytest.mark.parametrize("name", CAUGHT)
 def test_a_mutant_is_caught(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judging, "EXPLAINING_SECONDS", 0.5)
-    seed, servers, judge = CAUGHT[name]
-    run = simulate(Plan(seed, servers, mutant_named(name)), tmp_path, most_findings=1 if judge in LATE else 5)
-    assert run.verdict == "violated"
-    assert judge in {finding.judge for finding in run.findings}
+    servers, judge = CAUGHT[name]
+    most = 1 if judge in LATE else 5
+    for seed in SEEDS:
+        run = simulate(Plan(seed, servers, mutant_named(name)), tmp_path, most)
+        if judge in {finding.judge for finding in run.findings}:
+            return
+    pytest.fail(f"not found in {len(SEEDS)} runs")
 
 
 def test_every_mutant_of_the_driver_is_caught_somewhere() -> None:

@@ -146,7 +146,12 @@ def power_failure(cluster: VirtualCluster, _: Fault, __: int) -> Undo:
     loop, servers = asyncio.get_running_loop(), range(cluster.servers)
     for server in servers:
         cluster.crash(server)
-    return lambda: [loop.call_later(0.1 * server, cluster.start, server) for server in servers].clear()
+
+    def undo() -> None:
+        for server in servers:
+            loop.call_later(0.1 * server, cluster.start, server)
+
+    return undo
 
 
 def pause(cluster: VirtualCluster, _: Fault, victim: int) -> Undo:
@@ -199,6 +204,18 @@ def clock_jump(cluster: VirtualCluster, fault: Fault, victim: int) -> Undo:
     return nothing
 
 
+def isolation_and_slow_clock(cluster: VirtualCluster, fault: Fault, victim: int) -> Undo:
+    """Isolate a server whose clock is slow: a leader notices late that it does not lead any more."""
+    mend = isolation(cluster, fault, victim)
+    reset = clock_rate(cluster, fault._replace(amount=0.0), victim)
+
+    def undo() -> None:
+        mend()
+        reset()
+
+    return undo
+
+
 class Kind(NamedTuple):
     """A kind of fault: how often it is drawn, and what it does to a victim; it returns what ends it."""
 
@@ -225,6 +242,7 @@ KINDS: Mapping[str, Kind] = {
     "full disk": Kind(1, full_disk),
     "clock rate": Kind(1, clock_rate),
     "clock jump": Kind(1, clock_jump),
+    "isolation and slow clock": Kind(2, isolation_and_slow_clock),
 }
 
 
