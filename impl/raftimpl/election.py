@@ -91,6 +91,6 @@ def transfer_leadership(cluster: Cluster, state: ServerState, request: TransferL
 
 def timeout_now(cluster: Cluster, state: ServerState, _: int, request: TimeoutNow) -> Effects:
     """Start an election at once, if the leader of this term asks for it (thesis 3.10)."""
-    if request.term < state.current_term:
+    if not cluster.rules.obeys_timeout_now(state, request):
         return Effects(state)
     return election_timeout(cluster, state, ElectionTimeout())

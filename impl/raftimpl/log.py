@@ -72,7 +72,7 @@ class Log(Value, frozen=True):
 
     def last_index_of_term(self, term: int, at_most: int) -> int | None:
         """Return the index of the last entry of that term up to `at_most`, None if none is known."""
-        known = range(min(at_most, self.last_index), self.snapshot.last_included_index - 1, -1)
+        known = range(min(at_most, self.last_index), max(self.snapshot.last_included_index, 1) - 1, -1)
         return next((index for index in known if self.term_at(index) == term), None)
 
 

@@ -9,7 +9,15 @@ Practice". To see what a rule is good for, override it and run the checker: `raf
 from msgspec.structs import replace
 
 from raftimpl.log import Entries, Log
-from raftimpl.messages import AppendEntries, AppendEntriesResponse, Entry, RequestVote, RequestVoteResponse, Snapshot
+from raftimpl.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    Entry,
+    RequestVote,
+    RequestVoteResponse,
+    Snapshot,
+    TimeoutNow,
+)
 from raftimpl.state import DurableState, PendingRead, Role, ServerState, durable
 from raftimpl.step import Output, Persist
 from raftspec.quorum import greatest_index_held_by, majority
@@ -133,7 +141,7 @@ class Rules:
         if prev_log_index > log.last_index:
             return log.last_index + 1, 0
         term = log.term_at(prev_log_index)
-        return log.first_index_of_term(term) or prev_log_index, term
+        return min(log.first_index_of_term(term) or prev_log_index, prev_log_index), term
 
     def leader_commit_index(self, state: ServerState) -> int:
         """The highest index that a quorum holds, if its entry is of the leader's own term (section 5.4.2).
@@ -151,6 +159,23 @@ class Rules:
         """Whether the entry that a follower needs next is one that a snapshot stands for (section 7)."""
         return next_index < log.first_index
 
+    def entries_from(self, log: Log, next_index: int, limit: int) -> tuple[int, Entries]:
+        """The term of the entry before `next_index`, and at most `limit` entries from there on (Figure 2, Leaders)."""
+        return log.term_at(next_index - 1), log.after(next_index - 1, limit)
+
+    def compacted_log(self, log: Log, index: int, content: bytes) -> Log:
+        """A snapshot in place of the entries up to the one at `index`, with that one's term (section 7)."""
+        return log.begun_by(Snapshot(index, log.term_at(index), content))
+
+    def installs_snapshot(self, state: ServerState, snapshot: Snapshot) -> bool:
+        """Whether a leader's snapshot goes further than what was applied; else it is an old one (section 7)."""
+        return snapshot.last_included_index > state.commit_index
+
+    def restored(self, state: ServerState, snapshot: Snapshot) -> ServerState:
+        """Take over a leader's snapshot. What it stands for is committed and applied (Figure 13, step 8)."""
+        log = self.installed_log(state.log, snapshot)
+        return replace(state, log=log, commit_index=snapshot.last_included_index)
+
     def installed_log(self, log: Log, snapshot: Snapshot) -> Log:
         """Keep what follows on the snapshot's last entry, if the log has that (Figure 13, steps 6 and 7)."""
         if log.has_entry(snapshot.last_included_index, snapshot.last_included_term):
@@ -162,6 +187,10 @@ class Rules:
     def may_take_over(self, state: ServerState, follower: int) -> bool:
         """A follower with all of the leader's log can be elected (thesis 3.10, step 2)."""
         return state.match_index[follower] == state.log.last_index
+
+    def obeys_timeout_now(self, state: ServerState, request: TimeoutNow) -> bool:
+        """Only the leader of the own term may ask for an election (thesis 3.10)."""
+        return request.term == state.current_term
 
     # Linearizable reads (thesis, section 6.4)
 

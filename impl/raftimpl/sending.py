@@ -20,14 +20,15 @@ def send_what_is_missing(cluster: Cluster, state: ServerState, follower: int) ->
 
 def send_append_entries(cluster: Cluster, state: ServerState, follower: int) -> Send:
     """Send a follower the entries from its next_index on (Figure 2, Leaders)."""
-    prev_log_index = state.next_index[follower] - 1
+    next_index = state.next_index[follower]
+    prev_log_term, entries = cluster.rules.entries_from(state.log, next_index, cluster.max_append_entries)
     return Send(
         follower,
         AppendEntries(
             term=state.current_term,
-            prev_log_index=prev_log_index,
-            prev_log_term=state.log.term_at(prev_log_index),
-            entries=state.log.after(prev_log_index, cluster.max_append_entries),
+            prev_log_index=next_index - 1,
+            prev_log_term=prev_log_term,
+            entries=entries,
             leader_commit=state.commit_index,
             read_round=state.read_round,
         ),

@@ -4,13 +4,13 @@ from msgspec.structs import replace
 
 from raftimpl.cluster import Cluster
 from raftimpl.errors import MalformedInputError
-from raftimpl.messages import AppendEntriesResponse, InstallSnapshot, Snapshot
+from raftimpl.messages import AppendEntriesResponse, InstallSnapshot
 from raftimpl.replication import hear_from_leader
 from raftimpl.state import ServerState
 from raftimpl.step import Compact, Effects, Send
 
 
-def compact(_: Cluster, state: ServerState, request: Compact) -> Effects:
+def compact(cluster: Cluster, state: ServerState, request: Compact) -> Effects:
     """Drop the entries that a snapshot of the own state machine stands for (section 7).
 
     One that is not later than the present snapshot changes nothing. Raises MalformedInputError if it goes further than
@@ -21,8 +21,7 @@ def compact(_: Cluster, state: ServerState, request: Compact) -> Effects:
         raise MalformedInputError(f"server {state.id} cannot compact up to {index}: applied is {state.commit_index}")
     if index < state.log.first_index:
         return Effects(state)
-    snapshot = Snapshot(index, state.log.term_at(index), request.content)
-    return Effects(replace(state, log=state.log.begun_by(snapshot)))
+    return Effects(replace(state, log=cluster.rules.compacted_log(state.log, index, request.content)))
 
 
 def install_snapshot(cluster: Cluster, state: ServerState, leader: int, request: InstallSnapshot) -> Effects:
@@ -31,12 +30,8 @@ def install_snapshot(cluster: Cluster, state: ServerState, leader: int, request:
         return Effects(state, (Send(leader, AppendEntriesResponse(state.current_term, False)),))
     follower = hear_from_leader(cluster, state, leader, request)
     snapshot = request.snapshot
-    if snapshot.last_included_index > follower.commit_index:
-        follower = replace(
-            follower,
-            log=cluster.rules.installed_log(follower.log, snapshot),
-            commit_index=snapshot.last_included_index,
-        )
+    if cluster.rules.installs_snapshot(follower, snapshot):
+        follower = cluster.rules.restored(follower, snapshot)
     response = AppendEntriesResponse(
         follower.current_term, success=True, index=snapshot.last_included_index, read_round=request.read_round
     )

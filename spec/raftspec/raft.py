@@ -1,4 +1,4 @@
-"""Abstract Raft: what a cluster of any size may do, in thirteen actions (Raft paper, section 5 and Figure 2).
+"""Abstract Raft: what a cluster of any size may do, in fourteen actions (Raft paper, section 5 and Figure 2).
 
 This is the whole protocol, for any number of servers, terms and entries: elections, replication with truncation,
 commitment, crashes and restarts, on a network that loses, repeats and reorders messages. Index 0 means "before the
@@ -6,7 +6,12 @@ first entry", term 0 "before any election".
 
 Where the paper says how to be quick, and safety does not depend on it, the specification leaves the choice open: when
 a server times out, which entries a leader sends when, how it finds out where a follower's log departs from its own
-(nextIndex, and the refusals that lower it, do not occur). Membership changes, snapshots and reads are not modelled.
+(nextIndex, and the refusals that lower it, do not occur). Membership changes and reads are not modelled.
+
+A snapshot (section 7) needs no state of its own: logs are whole here, and what a server has compacted is still a part
+of its log. InstallSnapshot is AppendEntries with all entries up to an index, which are committed; a server that
+restarts from a snapshot knows the entries for which it stands as committed. Leadership transfer is a Timeout at a
+chosen time.
 """
 
 from raftspec.logic import (

@@ -157,7 +157,7 @@ def as_append_entries(message: AppendEntries | InstallSnapshot) -> AppendEntries
     if isinstance(message, AppendEntries):
         return message
     entries = entries_in(message.snapshot.content)
-    return AppendEntries(message.term, 0, 0, entries, leader_commit=len(entries))
+    return AppendEntries(message.term, 0, 0, entries, len(entries), message.read_round)
 
 
 def acknowledgement(sender: int, _: int, message: AppendEntriesResponse, __: int) -> Facts:

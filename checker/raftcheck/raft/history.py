@@ -230,7 +230,7 @@ def term_of_step(before: Node, input: ModelInput | Deliver, after: Node) -> int:
         return after.server.current_term
     if isinstance(input, Deliver):
         message: Message = input.message  # type: ignore[assignment]
-        return max(before.server.current_term, message.term)
+        return max(before.server.current_term, message.term) + isinstance(message, TimeoutNow)
     return before.server.current_term + isinstance(input, ElectionTimeout)
 
 

@@ -57,17 +57,15 @@ class RaftProcess:
         leads = server.role is Role.LEADER
         if not leads and server.current_term < bounds.terms:
             yield core.ElectionTimeout()
+        if leads:
+            yield from self._inputs_of_leader(server)
         if leads or (bounds.forwarding and server.leader_id is not None):
             for number in range(1, bounds.entries + 1):
                 yield core.ClientRequest(command(number))
             for number in range(1, bounds.reads + 1):
                 yield core.ReadRequest(number)
-        if leads:
-            yield from self._inputs_of_leader(server)
         if bounds.compactions:
-            applied = whole(server.log)[: server.commit_index]
-            for index in range(server.log.first_index, server.commit_index + 1):
-                yield core.Compact(index, saved(applied[:index]))
+            yield from compactions(server)
         if bounds.crashes:
             yield Crash()
             if bounds.torn_steps and node.crash_after is None:
@@ -116,6 +114,13 @@ class RaftProcess:
 
     def _restart(self, server: int, disk: DurableState) -> Step:
         return Step(Node(self.cluster.start(server, disk), disk))
+
+
+def compactions(server: ServerState) -> Iterable[core.Compact]:
+    """Yield how a server may compact its log: up to any entry that is applied."""
+    applied = whole(server.log)[: server.commit_index]
+    for index in range(server.log.first_index, server.commit_index + 1):
+        yield core.Compact(index, saved(applied[:index]))
 
 
 def command(number: int) -> bytes:

@@ -13,9 +13,9 @@ from raftcheck.raft.refinement import refines
 from raftcheck.raft.whole_logs import whole
 from raftimpl.invariants import INVARIANTS, one_vote_a_term, terms_never_go_back
 from raftimpl.log import Entries
-from raftimpl.messages import AppendEntries, ForwardedRequest, RequestVote
+from raftimpl.messages import AppendEntries, ForwardedRequest, InstallSnapshot, RequestVote, TimeoutNow
 from raftimpl.state import Role, ServerState, durable
-from raftimpl.step import HeartbeatTimeout, ReadReady
+from raftimpl.step import HeartbeatTimeout, QuorumTimeout, ReadReady
 from raftimpl.step import Step as CoreStep
 from raftspec.quorum import majority
 
@@ -184,6 +184,46 @@ def heartbeat_sent(_: Node, input: ModelInput | Deliver, step: Step) -> bool:
     return isinstance(input, HeartbeatTimeout) and is_leader(step.state)  # type: ignore[arg-type]
 
 
+def snapshot_installed(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A follower takes over the leader's snapshot."""
+    is_offered = isinstance(input, Deliver) and isinstance(input.message, InstallSnapshot)
+    return is_offered and server_after(step).log.snapshot != before.server.log.snapshot
+
+
+def suffix_kept(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A follower takes over the leader's snapshot, and keeps what follows on it in its own log."""
+    return snapshot_installed(before, input, step) and bool(server_after(step).log.entries)
+
+
+def append_from_before_snapshot(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A follower gets entries of its leader that begin before the last that its snapshot stands for."""
+    if not (isinstance(input, Deliver) and isinstance(input.message, AppendEntries)):
+        return False
+    request, server = input.message, before.server
+    return request.term == server.current_term and request.prev_log_index < server.log.snapshot.last_included_index
+
+
+def election_asked_for(_: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A follower starts an election because its leader has asked it to."""
+    is_asked = isinstance(input, Deliver) and isinstance(input.message, TimeoutNow)
+    return is_asked and server_after(step).role is not Role.FOLLOWER
+
+
+def leader_stepped_aside(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A leader becomes a follower because it hears of no quorum."""
+    return isinstance(input, QuorumTimeout) and is_leader(before) and server_after(step).role is Role.FOLLOWER
+
+
+def may_install_snapshots(bounds: Bounds) -> bool:
+    """Tell whether a follower can be behind a snapshot: others have committed without it, and it is sent one later.
+
+    Where everything arrives in the order of sending the entries come first, unless a leader of a later term sends it.
+    """
+    is_sent = max(bounds.entries, bounds.reads, bounds.heartbeats, bounds.transfers) > 0 or bounds.terms >= 2
+    in_order = bounds.network is Network.ORDERED and not bounds.lossy
+    return bounds.compactions >= 1 and bounds.servers >= 3 and is_sent and (bounds.terms >= 2 or not in_order)
+
+
 def read_answered(_: Nothing, reads: tuple[Read, ...]) -> bool:
     """A linearizable read was answered, after a write was acknowledged."""
     return any(read.answered_from is not None and read.committed_before > 0 for read in reads)
@@ -252,6 +292,29 @@ WITNESSES = (
     Witness(
         sometimes("A leader sends heartbeats", heartbeat_sent, "step", symmetric=True),
         lambda bounds: bounds.heartbeats >= 1,
+    ),
+    Witness(sometimes("A snapshot is installed", snapshot_installed, "step", symmetric=True), may_install_snapshots),
+    Witness(
+        sometimes("A suffix survives an installed snapshot", suffix_kept, "step", symmetric=True),
+        lambda bounds: (
+            may_install_snapshots(bounds)
+            and bounds.entries >= 1
+            and bounds.batch >= 2
+            and (bounds.lossy or bounds.network is not Network.ORDERED)
+        ),
+    ),
+    Witness(
+        sometimes("AppendEntries reaches back behind a snapshot", append_from_before_snapshot, "step", symmetric=True),
+        # Repeated messages do. Without them that takes several that are under way at the same time.
+        lambda bounds: bounds.compactions >= 1 and bounds.servers >= 2 and bounds.network is Network.LOSSY_DUPLICATING,
+    ),
+    Witness(
+        sometimes("An election is started for the leader", election_asked_for, "step", symmetric=True),
+        lambda bounds: bounds.transfers >= 1 and bounds.servers >= 2 and bounds.terms >= 2,
+    ),
+    Witness(
+        sometimes("A leader steps aside", leader_stepped_aside, "step", symmetric=True),
+        lambda bounds: bounds.quorum_timeouts >= 1,
     ),
 )
 

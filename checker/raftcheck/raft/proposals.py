@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 from raftcheck.raft.abstraction import ACTIONS, Evaluator, Facts, View, differences, facts, state_of, view_in
 from raftcheck.raft.labels import RaftLabels
 from raftimpl.log import Entries
-from raftimpl.messages import AppendEntries, AppendEntriesResponse, Message, RequestVote, RequestVoteResponse
+from raftimpl.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    Message,
+    RequestVote,
+    RequestVoteResponse,
+    TimeoutNow,
+)
 from raftimpl.step import ElectionTimeout
 from raftspec import raft as spec
 from raftspec.concrete import State, Value
@@ -138,8 +145,8 @@ def time_out(walk: Walk, seen: Seen) -> None:
     if seen.crashes and seen.target.voted_for != seen.n and not seen.sends:
         update_term(walk, seen)
         return
-    if seen.target.current_term > walk.now.current_term + 1:
-        walk.take(spec.UPDATE_TERM, t=seen.target.current_term - 1)
+    if seen.message is not None and seen.message.term > walk.now.current_term:
+        walk.take(spec.UPDATE_TERM, t=seen.message.term)
     walk.take(spec.TIMEOUT)
 
 
@@ -230,7 +237,7 @@ def propose(walk: Walk, seen: Seen) -> None:
 
     A server's state is compared before it sends anything of it: so the action is named that made the difference.
     """
-    if seen.kind is ElectionTimeout:
+    if seen.kind in (ElectionTimeout, TimeoutNow):
         time_out(walk, seen)
     else:
         update_term(walk, seen)

@@ -100,14 +100,13 @@ def seen_in(before: Node, input: ModelInput | Deliver, step: Step) -> Seen | Non
     if view == led_to and not sends:
         return None
     sends = tuple([replace_snapshot(sent) for sent in sends])
-    if isinstance(input, Deliver) and not isinstance(input.message, TimeoutNow):
+    if isinstance(input, Deliver):
         message: Message = input.message  # type: ignore[assignment]
         if isinstance(message, InstallSnapshot):
             message = as_append_entries(message)
         seen = Seen(n, view, led_to, led_to, type(message), input.sender, message, sends, crashes=False)
     else:
-        kind = ElectionTimeout if isinstance(input, Deliver) else type(input)
-        seen = Seen(n, view, led_to, led_to, kind, n, None, sends, crashes=False)
+        seen = Seen(n, view, led_to, led_to, type(input), n, None, sends, crashes=False)
     if isinstance(input, Crash):
         return seen._replace(target=view, crashes=True)
     if before.crash_after is not None:
@@ -170,7 +169,7 @@ def before_crash(seen: Seen, disk: DurableState) -> View:
         term = max(term, before.current_term + (seen.kind is ElectionTimeout), heard, said)
     appends = seen.sent(AppendEntries)
     stays = term == before.current_term
-    own_entry = seen.kind in (ElectionTimeout, RequestVoteResponse) and len(log) > len(before.log)
+    own_entry = seen.kind in (ElectionTimeout, TimeoutNow, RequestVoteResponse) and len(log) > len(before.log)
     leads = bool(appends) or own_entry or (before.leader and stays)
     if leads:
         log = max([log, *(log[: sent.prev_log_index] + sent.entries for sent in appends)], key=len)

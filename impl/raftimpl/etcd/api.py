@@ -1,17 +1,16 @@
 """The whole API of a server, on its client addresses."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from raftimpl.etcd.backend import Backend
 from raftimpl.etcd.calls import CallCounter
 from raftimpl.etcd.cluster import Cluster
 from raftimpl.etcd.front import Front
 from raftimpl.etcd.gateway import Gateway
-from raftimpl.etcd.grpc_server import GrpcServer
+from raftimpl.etcd.grpc_calls import GrpcCalls
+from raftimpl.etcd.http2_pages import Exchanges
+from raftimpl.etcd.http2_server import Http2Connection
 from raftimpl.etcd.http_server import HttpConnection
 from raftimpl.etcd.kv import KV
 from raftimpl.etcd.leadership import PATIENCE, Leadership
@@ -26,11 +25,12 @@ from raftimpl.etcd.watch_hub import WatchHub
 
 Address = tuple[str, int]
 
-LONGEST_SOCKET_PATH = 100
-"""A path of a socket may have 107 bytes."""
-
 PROGRESS_INTERVAL = 600.0
 """Seconds after which a watch that wants to hear of progress does, if nothing happened; as in etcd."""
+
+
+GRACE_STEP = 0.01
+"""Seconds after which it is looked again whether all calls have ended."""
 
 
 class ApiServer:
@@ -62,30 +62,30 @@ class ApiServer:
         methods = [method for service in services for method in service.methods()]
         self.methods: Sequence[Method] = methods
         leadership, counter = Leadership(backend, patience), CallCounter(methods)
-        self._grpc = GrpcServer(methods, leadership, counter)
         self._pages = Pages(backend, Gateway(methods, leadership, counter), Metrics(backend, counter))
-        self._open: set[asyncio.Transport] = set()
+        self._exchanges = Exchanges(GrpcCalls(methods, leadership, counter), self._pages)
         self._servers: list[asyncio.Server] = []
-        self._folder = ""
+        self._fresh: set[asyncio.Transport] = set()
+        self._http1: set[HttpConnection] = set()
+        self._http2: set[Http2Connection] = set()
 
     async def start(self) -> None:
         """Listen. Raises OSError if an address cannot be had, or a certificate cannot be read."""
         context = self._tls.context() if self._tls else None
-        self._folder = private_folder()
-        path = str(Path(self._folder) / "grpc")
         loop = asyncio.get_running_loop()
         try:
-            await self._grpc.start(path)
             for host, port in self._listen:
-                self._servers.append(
-                    await loop.create_server(lambda: Front(path, self._http, self._open), host, port, ssl=context)
-                )
-        except BaseException:
+                self._servers.append(await loop.create_server(self._front, host, port, ssl=context))
+        except OSError:
             await self.stop(0)
             raise
 
-    def _http(self) -> HttpConnection:
-        return HttpConnection(self._pages, self._open)
+    def _front(self) -> Front:
+        return Front(
+            lambda: HttpConnection(self._pages, self._http1),
+            lambda: Http2Connection(self._exchanges, self._http2),
+            self._fresh,
+        )
 
     @property
     def addresses(self) -> list[Address]:
@@ -93,21 +93,19 @@ class ApiServer:
         return [socket.getsockname()[:2] for server in self._servers for socket in server.sockets]
 
     async def stop(self, grace: float) -> None:
-        """Take no more connections, end all calls, those under way after at most `grace` seconds."""
+        """Take no more connections and calls; end those that are under way after at most `grace` seconds."""
         for server in self._servers:
             server.close()
-        await self._grpc.stop(grace)
-        await self._hub.stop()
-        for transport in list(self._open):
+        for transport in self._fresh:
             transport.close()
+        for page in list(self._http1):
+            page.close()
+        for connection in list(self._http2):
+            connection.go_away()
+        deadline = asyncio.get_running_loop().time() + grace
+        while self._http2 and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(GRACE_STEP)
+        for connection in list(self._http2):
+            connection.close()
+        await self._hub.stop()
         self._servers.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def private_folder() -> str:
-    """Make a folder that only this user may enter, with a path short enough for a socket in it."""
-    folder = tempfile.mkdtemp(prefix="raftproof-")
-    if len(folder.encode()) + len("/grpc") <= LONGEST_SOCKET_PATH:
-        return folder
-    Path(folder).rmdir()
-    return tempfile.mkdtemp(prefix="raftproof-", dir="/tmp")

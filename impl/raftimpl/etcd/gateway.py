@@ -1,6 +1,5 @@
 """The API as JSON over HTTP, as etcd's gateway has it: POST /v3/kv/put and so on."""
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
@@ -9,7 +8,7 @@ from google.protobuf.message import Message
 
 from raftimpl.etcd import refusals
 from raftimpl.etcd.calls import CallCounter
-from raftimpl.etcd.gojson import NotAMessageError, all_from_json, from_json, to_json
+from raftimpl.etcd.gojson import NotAMessageError, all_from_json, from_json, to_json, written
 from raftimpl.etcd.http_server import Request, Response, plain
 from raftimpl.etcd.leadership import Leadership
 from raftimpl.etcd.service import MAX_MESSAGE_BYTES, Kind, Method
@@ -40,7 +39,7 @@ ROUTES = {
     "maintenance/alarm": "Maintenance/Alarm",
     "maintenance/status": "Maintenance/Status",
     "maintenance/defragment": "Maintenance/Defragment",
-    "maintenance/hash": "Maintenance/HashKV",
+    "maintenance/hash": "Maintenance/Hash",
     "maintenance/snapshot": "Maintenance/Snapshot",
     "maintenance/transfer-leadership": "Maintenance/MoveLeader",
 }
@@ -55,6 +54,7 @@ STATUSES: dict[int, HTTPStatus] = {
     Code.FAILED_PRECONDITION: HTTPStatus.PRECONDITION_FAILED,
     Code.OUT_OF_RANGE: HTTPStatus.BAD_REQUEST,
     Code.UNIMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
+    Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
     Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of HTTP for each code of gRPC; all others are the server's own failure."""
@@ -159,9 +159,7 @@ def require_message_size(message: Message) -> None:
     """Raise RequestError for what would be too large for gRPC."""
     size = message.ByteSize()
     if size > MAX_MESSAGE_BYTES:
-        raise RequestError(
-            Code.RESOURCE_EXHAUSTED, f"grpc: received message larger than max ({size} vs. {MAX_MESSAGE_BYTES})"
-        )
+        raise refusals.message_too_large(size, MAX_MESSAGE_BYTES)
 
 
 def refused(refusal: RequestError) -> Response:
@@ -171,7 +169,7 @@ def refused(refusal: RequestError) -> Response:
 
 def failure(code: int, text: str) -> Response:
     """Return an answer with a code of gRPC."""
-    body = json.dumps({"error": text, "message": text, "code": int(code)}, separators=(",", ":"))
+    body = written({"error": text, "message": text, "code": int(code)})
     return Response(STATUSES.get(code, HTTPStatus.INTERNAL_SERVER_ERROR), body.encode(), JSON)
 
 
@@ -180,4 +178,4 @@ def stream_failure(refusal: RequestError) -> bytes:
     status = STATUSES.get(refusal.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     error = {"grpc_code": int(refusal.code), "http_code": int(status), "message": refusal.text,
              "http_status": status.phrase}  # fmt: skip
-    return json.dumps({"error": error}, separators=(",", ":")).encode() + b"\n"
+    return written({"error": error}).encode() + b"\n"

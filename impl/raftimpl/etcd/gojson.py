@@ -28,7 +28,15 @@ class Fraction(str):
 
 def to_json(message: Message) -> str:
     """Return a message in one line."""
-    return json.dumps(MessageToDict(message, preserving_proto_field_name=True), separators=(",", ":"))
+    return written(MessageToDict(message, preserving_proto_field_name=True))
+
+
+ESCAPED = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
+
+
+def written(value: object) -> str:
+    """Return a value as JSON, as Go writes it: safe within HTML, otherwise in UTF-8."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(ESCAPED)
 
 
 def from_json(kind: type[AnyMessage], text: str) -> AnyMessage:
@@ -54,7 +62,7 @@ def all_from_json(kind: type[AnyMessage], text: str) -> Iterator[AnyMessage]:
 
 def no_number(text: str) -> object:
     """Refuse NaN and its like, which Python would read."""
-    raise NotAMessageError(f"invalid character '{text.lstrip('-')[0]}' looking for beginning of value")
+    raise NotAMessageError(f"invalid character {quoted(text.lstrip('-')[0])} looking for beginning of value")
 
 
 DECODER = json.JSONDecoder(parse_float=Fraction, parse_constant=no_number)
@@ -74,8 +82,13 @@ EXPECTED = {
 }
 
 
+LITERALS = {literal[0]: literal for literal in ("null", "true", "false")}
+
+
 def syntax_error(error: json.JSONDecodeError) -> str:
     """Return what Go would say."""
+    if literal := LITERALS.get(error.doc[error.pos : error.pos + 1]):
+        return bad_literal(literal, error.doc[error.pos :])
     if error.pos >= len(error.doc) or error.msg.startswith("Unterminated string"):
         return "unexpected EOF"
     if error.msg == "Expecting ',' delimiter":
@@ -83,7 +96,20 @@ def syntax_error(error: json.JSONDecodeError) -> str:
         place = "after object key:value pair" if innermost(error.doc[: error.pos]) == "{" else "after array element"
     else:
         place = EXPECTED.get(error.msg, "looking for beginning of value")
-    return f"invalid character '{error.doc[error.pos]}' {place}"
+    return f"invalid character {quoted(error.doc[error.pos])} {place}"
+
+
+def bad_literal(literal: str, text: str) -> str:
+    """Return what Go would say of a text that begins as a literal does, and does not go on so."""
+    for wanted, found in zip(literal, text, strict=False):
+        if wanted != found:
+            return f"invalid character {quoted(found)} in literal {literal} (expecting '{wanted}')"
+    return "unexpected EOF"
+
+
+def quoted(character: str) -> str:
+    """Return a character as Go shows it."""
+    return {"'": "'\\''", '"': "'\"'"}.get(character, f"'{character}'")
 
 
 def innermost(text: str) -> str:
@@ -142,15 +168,41 @@ def set_field(message: Message, field: FieldDescriptor, value: object) -> None:
 
 
 def read_bytes(_: FieldDescriptor, value: object) -> bytes:
-    """Return bytes from base64."""
+    """Return bytes from base64, or from a list of numbers."""
+    if isinstance(value, list):
+        return bytes(map(read_byte, value))
     if not isinstance(value, str) or isinstance(value, Fraction):
         raise mismatch(value, "[]uint8")
     text = value.replace("\r", "").replace("\n", "")
-    if len(text) % 4 or not re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", text):
-        wrong = re.search(r"[^A-Za-z0-9+/]", text)
-        place = wrong.start() if wrong else len(text) - len(text) % 4
+    place = wrong_place(text)
+    if place is not None:
         raise NotAMessageError(f"illegal base64 data at input byte {place}")
     return b64decode(text)
+
+
+def read_byte(value: object) -> int:
+    """Return a number that is a byte; null counts as 0."""
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 256:
+        raise mismatch(value, "uint8")
+    return value
+
+
+def wrong_place(text: str) -> int | None:
+    """Return where base64 is wrong, in the places that Go counts; None if it is right."""
+    digits = re.match(r"[A-Za-z0-9+/]*", text)
+    end = digits.end() if digits else 0
+    quantum = end % 4
+    if end == len(text):
+        return end - quantum if quantum else None
+    if text[end] != "=" or quantum < 2:
+        return end
+    if quantum == 2:
+        if text[end + 1 : end + 2] != "=":
+            return end if text[end + 1 :] else len(text)
+        end += 1
+    return end + 1 if text[end + 1 :] else None
 
 
 def read_string(_: FieldDescriptor, value: object) -> str:

@@ -8,6 +8,8 @@ from typing import NamedTuple, cast
 
 import h11
 
+from raftimpl.etcd.failures import report
+
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """More than any request needs that is not too large for the store, in base64."""
@@ -51,7 +53,7 @@ def plain(status: int, text: str | None = None, headers: Mapping[str, str] | Non
 class HttpConnection(asyncio.Protocol):
     """A connection that speaks HTTP/1.1, or what its bytes are taken for."""
 
-    def __init__(self, application: Application, open_connections: set[asyncio.Transport]) -> None:
+    def __init__(self, application: Application, open_connections: "set[HttpConnection]") -> None:
         self._application = application
         self._open = open_connections
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER_BYTES)
@@ -64,13 +66,17 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
-        self._open.add(self._transport)
+        self._open.add(self)
 
     def connection_lost(self, _: Exception | None) -> None:
         """Stop answering whom nobody listens to."""
-        self._open.discard(self._transport)
+        self._open.discard(self)
         if self._answering is not None:
             self._answering.cancel()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
 
     def pause_writing(self) -> None:
         """Wait with further pieces until the client has taken those that there are."""
@@ -156,7 +162,8 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._http.our_state is not h11.DONE:
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed to answer")
-            raise task.exception() or RuntimeError("an answer did not come to its end")
+            report(task.exception() or RuntimeError("an answer did not come to its end"))
+            return
         if self._http.their_state is not h11.DONE:
             self._transport.close()
             return

@@ -10,7 +10,7 @@ from raftimpl.store import errors
 
 Item = TypeVar("Item")
 
-REQUIRE_LEADER = ("hasleader", "true")
+REQUIRE_LEADER = (b"hasleader", b"true")
 """The metadata by which a client says so."""
 
 PATIENCE = 3.0

@@ -33,3 +33,33 @@ def no_downgrade() -> RequestError:
 def unknown_comparison() -> RequestError:
     """Return the refusal of a condition that is none of those in the protocol."""
     return RequestError(Code.INVALID_ARGUMENT, "raftproof: unknown target or result of a comparison")
+
+
+def message_too_large(size: int, most: int) -> RequestError:
+    """Return the refusal of a message that is too large to be looked at."""
+    return RequestError(Code.RESOURCE_EXHAUSTED, f"grpc: received message larger than max ({size} vs. {most})")
+
+
+def compressed() -> RequestError:
+    """Return the refusal of a compressed message."""
+    return RequestError(Code.UNIMPLEMENTED, "raftproof: not supported: compressed messages")
+
+
+def no_message(name: str) -> RequestError:
+    """Return the refusal of bytes that are not the message that they should be."""
+    return RequestError(Code.INTERNAL, f"raftproof: not one {name}")
+
+
+def unknown_method(path: str) -> RequestError:
+    """Return the refusal of a method that does not exist."""
+    return RequestError(Code.UNIMPLEMENTED, f"raftproof: unknown method {path}")
+
+
+def deadline_exceeded() -> RequestError:
+    """Return the refusal to work on when the client's deadline has passed."""
+    return RequestError(Code.DEADLINE_EXCEEDED, "context deadline exceeded")
+
+
+def broken() -> RequestError:
+    """Return the refusal of a request on which the server failed for a reason of its own."""
+    return RequestError(Code.INTERNAL, "raftproof: the server failed to answer")

@@ -130,13 +130,18 @@ class WatchStream:
                 self._catch_up()
                 await asyncio.sleep(0)
             elif self._progress_requested:
-                self._progress_requested = False
-                while self._hub.advance():
-                    pass
-                self.send(rpc.WatchResponse(header=self.header(), watch_id=NO_WATCH))
+                self._answer_progress()
             else:
                 self._work.clear()
                 await self._work.wait()
+
+    def _answer_progress(self) -> None:
+        """Tell the present revision, if all watches have been told all that happened until now."""
+        while self._hub.advance():
+            pass
+        if not self._behind:
+            self._progress_requested = False
+            self.send(rpc.WatchResponse(header=self.header(), watch_id=NO_WATCH))
 
     def close(self) -> None:
         """Forget all watches."""
