@@ -12,8 +12,9 @@ function handleRequestVote(server, candidate, request) {
   if (request.term > server.currentTerm) {
     server = { ...server, currentTerm: request.term, votedFor: null };
   }
-  const last = server.log.length;
-  const lastTerm = last === 0 ? 0 : server.log[last - 1].term;
+  const { log, snapshot } = server; // the entries that follow on the snapshot, which stands for all before them
+  const last = snapshot.index + log.length;
+  const lastTerm = log.length === 0 ? snapshot.term : log[log.length - 1].term;
   const isUpToDate =
     request.lastLogTerm > lastTerm || (request.lastLogTerm === lastTerm && request.lastLogIndex >= last);
   const isFree = server.votedFor === null || server.votedFor === candidate;
@@ -24,7 +25,13 @@ function handleRequestVote(server, candidate, request) {
 // From a vector to the values of that code, and back.
 
 function serverOf(state) {
-  return { currentTerm: state.current_term, votedFor: state.voted_for, log: state.log };
+  const { entries, snapshot } = state.log;
+  return {
+    currentTerm: state.current_term,
+    votedFor: state.voted_for,
+    log: entries,
+    snapshot: { index: snapshot.last_included_index, term: snapshot.last_included_term },
+  };
 }
 
 function requestOf(message) {
@@ -51,7 +58,7 @@ const [header, ...vectors] = require("fs")
   .split("\n")
   .filter((line) => line !== "")
   .map((line) => JSON.parse(line));
-if (header === undefined || header.format !== "raftproof/vectors/1") {
+if (header === undefined || header.format !== "raftproof/vectors/2") {
   console.error("these are no conformance vectors");
   process.exit(2);
 }

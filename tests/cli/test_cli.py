@@ -558,3 +558,23 @@ def test_a_closed_pipe_is_no_traceback() -> None:
     shell = f"{sys.executable} -m raftcheck.cli mutants --list | head -1"
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, env=os.environ, check=False)
     assert "Traceback" not in done.stderr
+
+
+NUMBERS = {
+    "servers": 1, "terms": 2, "entries": 3, "crashes": 4, "reads": 5, "heartbeats": 6, "compactions": 7, "transfers": 8,
+    "quorum_timeouts": 9,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [["check", "--max-states", "1"], ["simulate", "--steps", "2", "--walks", "1"]])
+def test_every_number_is_the_bound_of_its_name(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    options = [text for name, number in NUMBERS.items() for text in (f"--{name.replace('_', '-')}", str(number))]
+    _, out, _ = run([*command, *options, "--json", "-"], capsys)
+    bounds = json.loads(out)["bounds"]
+    assert {name: bounds[name] for name in NUMBERS} == NUMBERS
+
+
+def test_the_bounds_name_what_there_is_besides(capsys: pytest.CaptureFixture[str]) -> None:
+    more = ["--compactions", "1", "--transfers", "2", "--quorum-timeouts", "1"]
+    _, out, _ = run([*SMALL, *more, "--servers", "1"], capsys)
+    assert "0 heartbeats, 1 compaction, 2 leadership transfers, 1 quorum timeout, at most" in out

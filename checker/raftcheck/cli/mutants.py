@@ -205,4 +205,7 @@ def print_table(results: list[Row]) -> None:
     for reason in dict.fromkeys(row.mutant.invisible for row in results if row.mutant.invisible):
         names = ", ".join(row.mutant.name for row in results if row.mutant.invisible == reason)
         typer.echo(f"Not seen by the specification: {names}: {reason}.")
-    typer.echo("Bounds: servers/terms/entries/crashes/reads; * also limits who may be elected or which links work.")
+    typer.echo(
+        "Bounds: servers/terms/entries/crashes/reads; + also has heartbeats, compactions, transfers, quorum timeouts; "
+        "* also limits who may be elected or which links work."
+    )

@@ -79,9 +79,13 @@ class Bounds:
         return ", ".join(part for part in parts if part)
 
     def in_short(self) -> str:
-        """Return servers/terms/entries/crashes/reads; a star says that elections or links are limited as well."""
+        """Return servers/terms/entries/crashes/reads.
+
+        A plus says that more may happen (heartbeats, compactions, ...), a star that elections or links are limited.
+        """
         figures = (self.servers, self.terms, self.entries, self.crashes, self.reads)
-        return "/".join(map(str, figures)) + ("*" if self.candidates or self.cut else "")
+        has_more = self.heartbeats or self.compactions or self.transfers or self.quorum_timeouts
+        return "/".join(map(str, figures)) + ("+" if has_more else "") + ("*" if self.candidates or self.cut else "")
 
     def _losses(self) -> str:
         if self.network is Network.LOSSY_DUPLICATING:

@@ -88,7 +88,7 @@ class RaftProcess:
         if isinstance(input, Deliver):
             message: Message = input.message  # type: ignore[assignment]
             input = core.Receive(input.sender, message)
-        server, outputs = raft_step(self.cluster, node.server, input)
+        server, outputs = raft_step(self.cluster, node.server, with_content(node.server, input))
         if node.crash_after is not None:
             return self._torn_step(node, server, outputs)
         if server is node.server and not outputs:
@@ -117,10 +117,16 @@ class RaftProcess:
 
 
 def compactions(server: ServerState) -> Iterable[core.Compact]:
-    """Yield how a server may compact its log: up to any entry that is applied."""
-    applied = whole(server.log)[: server.commit_index]
+    """Yield how a server may compact its log: up to any entry that is applied; `with_content` says what is saved."""
     for index in range(server.log.first_index, server.commit_index + 1):
-        yield core.Compact(index, saved(applied[:index]))
+        yield core.Compact(index, b"")
+
+
+def with_content(server: ServerState, input: core.Input) -> core.Input:
+    """Return an input with what the server's state machine saves, if it is to be compacted."""
+    if not isinstance(input, core.Compact):
+        return input
+    return core.Compact(input.last_included_index, saved(whole(server.log)[: input.last_included_index]))
 
 
 def command(number: int) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 from raftcheck.model import Deliver, Network, Step, Value
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.labels import RaftLabels
-from raftcheck.raft.process import Crash, CrashWithin, Node
+from raftcheck.raft.process import Crash, CrashWithin, Node, with_content
 from raftimpl import trace
 from raftimpl.cluster import cluster_of
 from raftimpl.raft import step as raft_step
@@ -50,7 +50,7 @@ class Recorder:
         if before.crash_after is None:
             yield trace.step_record(self._names, before.server, input, after.server, done)
             return
-        torn = raft_step(self._cluster, before.server, input).state
+        torn = raft_step(self._cluster, before.server, with_content(before.server, input)).state
         known = trace.known_of_torn_step(before.server, torn, after.disk, done)
         yield trace.step_record(self._names, before.server, input if known is torn else None, known, done)
         yield trace.start_record(self._names, after.server, known.log)

@@ -10,7 +10,7 @@ import msgspec
 
 from raftimpl.log import Entries, Log
 
-REMEMBERED = 100_000
+REMEMBERED = 2_000
 
 DECODER: msgspec.msgpack.Decoder[Entries] = msgspec.msgpack.Decoder(Entries)
 

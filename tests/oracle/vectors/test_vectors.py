@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from raftcheck.cli.main import main
 from raftcheck.model import ModelError
-from raftcheck.oracle.vectors.choosing import Covering, bugs_shown, choose, cover, goals_of, rules_in
+from raftcheck.oracle.vectors.choosing import Covering, Situation, bugs_shown, choose, cover, goals_of, rules_in
 from raftcheck.oracle.vectors.coverage import all_branches, branches_of
-from raftcheck.oracle.vectors.document import FORMAT, lines, schema
+from raftcheck.oracle.vectors.document import FORMAT, lines, not_reached, schema
 from raftcheck.oracle.vectors.transitions import Transition, executed, transitions
 from raftcheck.raft import MUTANTS, Bounds
 from raftimpl.cluster import cluster_of
+from raftimpl.log import Log
 from raftimpl.messages import Entry, RequestVote
 from raftimpl.rules import Rules
 from raftimpl.state import ServerState
@@ -28,19 +29,30 @@ BOUNDS = Bounds(servers=2, terms=2, entries=1, crashes=1, reads=1, forwarding=Tr
 
 CLUSTER = cluster_of(BOUNDS.servers, None, BOUNDS.batch)
 
+SNAPSHOTS = Bounds(
+    servers=3, terms=2, entries=0, crashes=1, compactions=1, transfers=1, quorum_timeouts=1, batch=1,
+    candidates={1: 0, 2: 1},
+)  # fmt: skip
+"""A follower that is behind a snapshot takes three servers, of which two commit without it."""
+
 NEVER_IN_A_BEHAVIOUR = {
     "election.election_timeout": "the model gives no election timeout to leaders",
     "raft.other_outputs": "nor a client's request to servers that know of no leader",
     "reading.read_request": "the same",
     "replication.client_request": "the same",
-    "replication.append_entries": "two leaders of one term",
+    "replication.hear_from_leader": "two leaders of one term",
     "replication.entries_accepted": "an acknowledgement beyond the log; a second step of catching up",
     "replication.heartbeat_timeout": "the bounds have no heartbeats",
-    "log.first_index_of_term.<genexpr>": "it is asked for terms that are there",
-    "log.last_index_of_term.<genexpr>": "an earlier term of the follower that the leader has as well",
+    "election.quorum_timeout": "the model lets only leaders step aside",
+    "election.transfer_leadership": "and only leaders hand over, to others",
+    "log.Log.entry_at": "an entry that is not kept",
+    "log.Log.first_index_of_term.<genexpr>": "it is asked for terms that are there",
+    "log.Log.last_index_of_term.<genexpr>": "an earlier term of the follower that the leader has as well",
     "rules.Rules.backed_up_next_index": "the same",
     "rules.Rules.conflict_hint": "the conflicting term is there",
     "rules.Rules.read_index": "a leader has an entry of its own",
+    "rules.equal_up_to.<genexpr>": "it is asked where logs differ that do",
+    "snapshotting.compact": "the model compacts what is applied, and not again",
     "validation": "what no correct server sends",
 }
 """The functions with branches that no step takes within the bounds, and why."""
@@ -65,6 +77,11 @@ def covering(taken: list[Transition]) -> Covering:
 
 
 @pytest.fixture(scope="module")
+def with_snapshots() -> Covering:
+    return choose(SNAPSHOTS, transitions(SNAPSHOTS))
+
+
+@pytest.fixture(scope="module")
 def document(taken: list[Transition], covering: Covering) -> list[dict[str, Any]]:
     return list(lines(covering, BOUNDS, len(taken), "a test"))
 
@@ -80,7 +97,7 @@ def test_a_cover_has_everything_and_nothing_needless(sets: list[frozenset[int]])
 def test_the_parts_of_a_condition_are_told_apart() -> None:
     """Both servers refuse on the same line: one has given its vote, the other has the longer log."""
     request = Receive(1, RequestVote(1, 0, 0))
-    voted, ahead = ServerState(0, 1, voted_for=0), ServerState(0, 1, log=(Entry(1),))
+    voted, ahead = ServerState(0, 1, voted_for=0), ServerState(0, 1, log=Log((Entry(1),)))
     answers = [branches_of(lambda now=server: executed(CLUSTER, now, request)) for server in (voted, ahead)]  # type: ignore[misc]
     assert answers[0][0] == (voted, ())
     assert answers[1][0] == (ahead, ())
@@ -95,9 +112,17 @@ def test_the_vectors_show_exactly_what_all_transitions_show(taken: list[Transiti
     assert len(covering.chosen) < 100 < len(taken)
 
 
-def test_every_rule_is_asked(covering: Covering) -> None:
+def test_every_rule_is_asked(covering: Covering, with_snapshots: Covering) -> None:
     rules = {name for name, method in vars(Rules).items() if callable(method)}
-    assert set(rules_in(covering.reached)) == rules
+    assert set(rules_in(covering.reached | with_snapshots.reached)) == rules
+
+
+def test_all_that_happens_with_snapshots_is_shown(with_snapshots: Covering) -> None:
+    missing = {branch for branch in all_branches() if branch.module == "snapshotting"} - with_snapshots.branches
+    assert {branch.function for branch in missing} == {"compact"}, "compacting what is not applied, or again, alone"
+    given_ = {(goal.input, goal.term) for goal in with_snapshots.reached if isinstance(goal, Situation)}
+    assert {("InstallSnapshot", -1), ("InstallSnapshot", 0), ("InstallSnapshot", 1)} <= given_
+    assert {("TimeoutNow", -1), ("TimeoutNow", 0), ("Compact", 0), ("TransferLeadership", 0)} <= given_
 
 
 def test_no_vector_is_needless(covering: Covering) -> None:
@@ -106,25 +131,26 @@ def test_no_vector_is_needless(covering: Covering) -> None:
         assert others != covering.reached
 
 
-def test_what_is_not_reached_is_listed(document: list[dict[str, Any]], covering: Covering) -> None:
+def test_what_is_not_reached_is_listed(
+    document: list[dict[str, Any]], covering: Covering, with_snapshots: Covering
+) -> None:
     header = document[0]
     missing = set(all_branches()) - covering.branches
     assert header["branches"] - header["branches_reached"] == len(missing) > 0
-    functions = {item["function"] for item in header["not_reached"]}
+    functions = {item.function for item in not_reached(missing - with_snapshots.branches)}
     assert {name if not name.startswith("validation") else "validation" for name in functions} <= set(
         NEVER_IN_A_BEHAVIOUR
     )
-    assert {"function": "election.election_timeout", "line": 16, "source": "state.role is Role.LEADER"} in header[
+    assert {"function": "election.election_timeout", "line": 15, "source": "state.role is Role.LEADER"} in header[
         "not_reached"
     ]
 
 
-def test_every_known_bug_that_a_step_shows_is_shown_by_a_vector(covering: Covering) -> None:
-    assert set(MUTANTS) - set(covering.bugs) == {
-        "commit-beyond-match",  # needs a third server, which has what the second lacks
-        "vote-only-once",  # harmless
-        "back-up-one-by-one",  # harmless
-    }
+def test_every_known_bug_that_a_step_shows_is_shown_by_a_vector(covering: Covering, with_snapshots: Covering) -> None:
+    harmful = {name for name, mutant in MUTANTS.items() if mutant.violates}
+    assert set(covering.bugs) | set(with_snapshots.bugs) == harmful
+    plain = {name for name in harmful if not MUTANTS[name].bounds.compactions + MUTANTS[name].bounds.quorum_timeouts}
+    assert plain - set(covering.bugs) == {"commit-beyond-match"}, "it needs a third server"
     for name in covering.bugs:
         assert any(bug.mutant == name for transition, _ in covering.chosen for bug in bugs_shown(CLUSTER, transition))
 

@@ -12,11 +12,11 @@ from itertools import pairwise
 from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from raftimpl import election, log, raft, reading, replication, rules, sending, validation
+from raftimpl import election, log, raft, reading, replication, rules, sending, snapshotting, validation
 
 T = TypeVar("T")
 
-CORE: tuple[ModuleType, ...] = (raft, election, replication, reading, sending, log, rules, validation)
+CORE: tuple[ModuleType, ...] = (raft, election, replication, reading, snapshotting, sending, log, rules, validation)
 """The modules whose branches are counted."""
 
 

@@ -14,7 +14,7 @@ from raftimpl.state import ServerState
 from raftimpl.step import Output
 from raftimpl.trace import text_of
 
-FORMAT = "raftproof/vectors/1"
+FORMAT = "raftproof/vectors/2"
 
 
 class NotReached(msgspec.Struct, frozen=True):

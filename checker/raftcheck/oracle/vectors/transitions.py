@@ -7,7 +7,7 @@ from raftcheck.explore import Progress, explore
 from raftcheck.model import Deliver, ModelError, Step, always_step
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.build import raft_system
-from raftcheck.raft.process import Crash, Node
+from raftcheck.raft.process import Crash, Node, with_content
 from raftimpl import step as core
 from raftimpl.cluster import Cluster, cluster_of
 from raftimpl.raft import step as raft_step
@@ -60,6 +60,8 @@ def transition(cluster: Cluster, node: Node, input: Any) -> Transition:
         input = Restart(node.disk)
     elif isinstance(input, Deliver):
         input = core.Receive(input.sender, input.message)  # type: ignore[arg-type]
+    else:
+        input = with_content(node.server, input)
     return Transition(node.server, input, *executed(cluster, node.server, input))
 
 
