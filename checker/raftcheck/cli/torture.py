@@ -29,7 +29,7 @@ SEEDS = 2**32
 
 SecondsOption = Annotated[
     float,
-    typer.Option(help="How long faults happen, in a run of processes. With --simulated, begin no run after that."),
+    typer.Option(help="How long faults happen in a run. With --simulated: begin no run later."),
 ]
 SeedOption = Annotated[int | None, typer.Option(help="The first run's seed; others follow. Without it, drawn.")]
 TortureServersOption = Annotated[int, typer.Option(help="Servers in the cluster.")]
@@ -62,9 +62,9 @@ def torture(
     """Run clusters under faults, with clients at all servers, and judge what clients saw and what servers did.
 
     Real processes, with proxies between them: killed (kill -9), stopped for a while, links cut one way or both, slow,
-    broken; disks full (where this process may mount a small file system, as root can); the end of a log torn, which must
-    not matter; a byte of it damaged that was synced, which must be refused. A seed repeats what is done to them, not
-    what comes of it.
+    broken; disks full (where this process may mount a small file system, as root can); the end of a log torn, which
+    must not matter; a byte of it damaged that was synced, which must be refused. A seed repeats what is done to them,
+    not what comes of it.
 
     With --simulated, whole servers run on virtual disks and a virtual network, about half a second a run: also lost,
     repeated and overtaken messages, crashes in the middle of a sync, wrong clocks. The same seed gives the same run, to

@@ -142,8 +142,14 @@ def compare_fields(compare: Compare) -> Json:
 
 def operation_fields(operation: Any) -> Json:
     """Return an operation of a transaction."""
-    name = {Range: "request_range", Put: "request_put", DeleteRange: "request_delete_range"}[type(operation)]
-    return {name: REQUESTS[type(operation)][1](operation)}
+    return {INNER_REQUESTS[type(operation)]: REQUESTS[type(operation)][1](operation)}
+
+
+INNER_REQUESTS: Mapping[type, str] = {
+    Range: "request_range",
+    Put: "request_put",
+    DeleteRange: "request_delete_range",
+}
 
 
 REQUESTS: Mapping[type, tuple[str, Callable[[Any], Json]]] = {
@@ -164,8 +170,14 @@ def revision(answer: Json) -> int:
 
 def key_value(told: Json) -> KeyValue:
     """Return a key's version. Numbers that are 0 are left out."""
-    numbers = [int(told.get(name, 0)) for name in ("create_revision", "mod_revision", "version")]
-    return KeyValue(b64decode(told["key"]), *numbers, b64decode(told.get("value", "")), int(told.get("lease", 0)))
+    return KeyValue(
+        b64decode(told["key"]),
+        int(told.get("create_revision", 0)),
+        int(told.get("mod_revision", 0)),
+        int(told.get("version", 0)),
+        b64decode(told.get("value", "")),
+        int(told.get("lease", 0)),
+    )
 
 
 def key_values(told: Sequence[Json]) -> tuple[KeyValue, ...]:

@@ -130,7 +130,8 @@ async def calm_end(cluster: RealCluster, client: Client) -> AsyncIterator[Findin
 
 async def no_leases(cluster: RealCluster) -> bool:
     """Tell whether all leases have ended everywhere."""
-    return all([not answer.get("leases", True) for answer in await ask_all(cluster, "lease/leases", {"leases": []})])
+    answers = await ask_all(cluster, "lease/leases", {"leases": []})
+    return all(not answer.get("leases", True) for answer in answers)
 
 
 async def settled(cluster: RealCluster) -> bool:

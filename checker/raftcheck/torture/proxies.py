@@ -15,8 +15,8 @@ Link = tuple[int, int]
 class Proxy:
     """Takes the connections that one server makes to another, and hands on what both say.
 
-    `is_stuck`: nothing gets through, and nobody is told; `delay`: seconds that everything takes; `rate`: bytes a second,
-    0 for no limit.
+    `is_stuck`: nothing gets through, and nobody is told; `delay`: seconds that everything takes; `rate`: bytes a
+    second, 0 for no limit.
     """
 
     def __init__(self, target: int) -> None:

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,8 +84,8 @@ class RealCluster:
         self.counts: Counter[str] = Counter()
         self.may_stop: set[int] = set()
         """Servers whose disks are full or damaged: they may stop by themselves."""
-        self.held: set[int] = set()
-        """Servers that are not to be started, because somebody is at work on their files."""
+        self._held: set[int] = set()
+        self._starting = [asyncio.Lock() for _ in range(servers)]
         self._watching: set[asyncio.Task[None]] = set()
 
     async def begin(self) -> None:
@@ -135,9 +135,27 @@ class RealCluster:
         yield from ("--snapshot-count", str(SNAPSHOT_COUNT))
 
     async def start(self, server: int) -> None:
-        """Start a server that is down and not held."""
-        if server in self.processes or server in self.held:
+        """Start a server that is down, unless somebody is at work on its files."""
+        async with self._starting[server]:
+            if server not in self.processes and server not in self._held:
+                await self.launch(server)
+
+    @asynccontextmanager
+    async def held_down(self, server: int) -> AsyncIterator[bool]:
+        """Kill a server, and let nobody start it meanwhile. False if somebody else is at it: one at a time."""
+        if server in self._held:
+            yield False
             return
+        self._held.add(server)
+        try:
+            async with self._starting[server]:
+                await self.kill_at_once(server)
+            yield True
+        finally:
+            self._held.discard(server)
+
+    async def launch(self, server: int) -> None:
+        """Start a server, whatever else."""
         mutant = [self._mutant] if self._mutant else []
         command = [sys.executable, "-m", "raftcheck.torture.server", *mutant, *self.options(server)]
         with self.log_of(server).open("ab") as log:
@@ -162,7 +180,12 @@ class RealCluster:
         self.stopped.append(Stopped(server, code, tail_of(self.log_of(server))))
 
     async def kill(self, server: int) -> None:
-        """End a server as a crash of its process does (kill -9)."""
+        """End a server as a crash of its process does (kill -9), unless somebody is at work on its files."""
+        if server not in self._held:
+            await self.kill_at_once(server)
+
+    async def kill_at_once(self, server: int) -> None:
+        """End a server, whatever else."""
         process = self.processes.pop(server, None)
         if process is not None:
             send_signal(process, signal.SIGKILL)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from raftcheck.torture.judging import Finding
 from raftcheck.torture.proxies import Link, Proxy
 from raftcheck.torture.real_cluster import RealCluster, tail_of
 from raftcheck.torture.schedule import Fault
+from raftimpl.running.records import Position
 
 REFUSAL_PATIENCE = 60.0
 """Seconds within which a server must have refused to start from a damaged folder, on a machine that has much to do."""
@@ -167,45 +169,43 @@ async def full_disk(at: Damaged) -> Undo:
 
 async def torn_tail(at: Damaged) -> Undo:
     """Kill a server, and let the end of its log be torn, as if the machine had failed in the middle of a write."""
-    await at.cluster.kill(at.victim)
-    mark = at.cluster.mark_of(at.victim)
-    if mark is not None:
-        path = at.cluster.data_of(at.victim) / "wal" / f"{mark.segment:04}.wal"
-        with path.open("ab") as segment:
-            segment.write(Random(f"{at.fault.amount}").randbytes(int(1 + 200 * at.fault.amount)))
+    async with at.cluster.held_down(at.victim) as is_down:
+        mark = at.cluster.mark_of(at.victim) if is_down else None
+        if mark is not None:
+            with segment_of(at.cluster, at.victim, mark).open("ab") as segment:
+                segment.write(Random(f"{at.fault.amount}").randbytes(int(1 + 200 * at.fault.amount)))
     return partial(at.cluster.start, at.victim)
 
 
 async def damaged_log(at: Damaged) -> Undo:
     """Kill a server, and damage a byte of what it has synced: it must refuse to start. Then mend the byte."""
     cluster, server = at.cluster, at.victim
-    if server in cluster.held:
-        return nothing
-    await cluster.kill(server)
-    mark = cluster.mark_of(server)
-    if mark is not None:
-        path = cluster.data_of(server) / "wal" / f"{mark.segment:04}.wal"
-        offset = int(at.fault.amount * (mark.offset - 1))
-        flip(path, offset)
-        cluster.may_stop.add(server)
-        await cluster.start(server)
-        cluster.held.add(server)
-        refused = await cluster.ended(server, REFUSAL_PATIENCE)
-        told = tail_of(cluster.log_of(server))
-        if not refused or path.name not in told:
-            what = f"byte {offset} of {path} was damaged, and the server did not refuse it: {told}"
-            at.findings.append(Finding("damaged logs", what))
-        await cluster.kill(server)
-        flip(path, offset)
-        cluster.may_stop.discard(server)
-        cluster.held.discard(server)
-        cluster.counts["damage refused"] += refused
+    async with cluster.held_down(server) as is_down:
+        mark = cluster.mark_of(server) if is_down else None
+        if mark is not None:
+            path, offset = segment_of(cluster, server, mark), int(at.fault.amount * (mark.offset - 1))
+            flip(path, offset)
+            cluster.may_stop.add(server)
+            await cluster.launch(server)
+            refused, told = await cluster.ended(server, REFUSAL_PATIENCE), tail_of(cluster.log_of(server))
+            if not refused or path.name not in told:
+                what = f"byte {offset} of {path} was damaged, and the server did not refuse it: {told}"
+                at.findings.append(Finding("damaged logs", what))
+            await cluster.kill_at_once(server)
+            flip(path, offset)
+            cluster.may_stop.discard(server)
+            cluster.counts["damage refused"] += refused
     return partial(cluster.start, server)
 
 
-def flip(path: object, offset: int) -> None:
+def segment_of(cluster: RealCluster, server: int, mark: Position) -> Path:
+    """Return the segment of a server's log that was written last."""
+    return cluster.data_of(server) / "wal" / f"{mark.segment:04}.wal"
+
+
+def flip(path: Path, offset: int) -> None:
     """Change a byte of a file; done twice, it is as before."""
-    with open(str(path), "r+b") as file:
+    with path.open("r+b") as file:
         file.seek(offset)
         (value,) = file.read(1)
         file.seek(offset)
@@ -267,5 +267,4 @@ async def heal(cluster: RealCluster) -> None:
         cluster.disks[server].free()
         cluster.resume(server)
         cluster.may_stop.discard(server)
-        cluster.held.discard(server)
         await cluster.start(server)
