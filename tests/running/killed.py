@@ -1,4 +1,4 @@
-"""A process that writes to a folder until it is killed, and says what it was promised: python -m tests.running.killed F.
+"""A process that writes to a folder until it is killed, and says what it was promised.
 
 What it writes follows from how much is there already, so that others can tell what must be.
 """

@@ -36,7 +36,12 @@ class Inode:
         self.since: list[Change] = []
 
     def sync(self) -> None:
-        self.durable_content, self.durable_entries = bytes(self.content), dict(self.entries)
+        """Bring to the device what was done since the last time; what a failed sync has forgotten stays behind."""
+        device = Inode(self.is_folder)
+        device.content, device.entries = bytearray(self.durable_content), dict(self.durable_entries)
+        for change in self.since:
+            change(device, None)
+        self.durable_content, self.durable_entries = bytes(device.content), device.entries
         self.since.clear()
 
     def after_power_loss(self, random: Random) -> "Inode":
@@ -45,7 +50,7 @@ class Inode:
         for change in chosen(self.since, random):
             change(lost, random)
         lost.entries = {name: entry.after_power_loss(random) for name, entry in lost.entries.items()}
-        lost.sync()
+        lost.durable_content, lost.durable_entries = bytes(lost.content), dict(lost.entries)
         return lost
 
 
@@ -141,12 +146,16 @@ class PowerSystem(System):
             yield
 
     def _sync(self, name: str, inode: Inode) -> None:
-        """Sync a file. If that fails the changes are forgotten, and no later sync brings them back: as on Linux."""
+        """Sync something. If that fails, what a file got is forgotten, and no later sync brings it back: as on Linux.
+
+        (Names are in the journal, and a file system whose journal fails takes no more writes.)
+        """
         try:
             with self._call(name):
                 inode.sync()
         except OSError:
-            inode.since.clear()
+            if not inode.is_folder:
+                inode.since.clear()
             raise
 
     def _find(self, path: str) -> Inode:
@@ -243,12 +252,12 @@ class PowerSystem(System):
     def put(self, path: str, content: bytes) -> None:
         """Change what a file holds, behind everybody's back."""
         inode = self._find(path)
-        inode.content = bytearray(content)
-        inode.sync()
+        inode.since.clear()
+        inode.durable_content, inode.content = content, bytearray(content)
 
     def remove(self, path: str) -> None:
         folder = self._find(str(PurePosixPath(path).parent))
-        del folder.entries[PurePosixPath(path).name]
+        self._change(folder, linked(PurePosixPath(path).name, None))
         folder.sync()
 
     def listing(self, path: str) -> list[str]:

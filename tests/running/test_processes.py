@@ -22,7 +22,7 @@ def test_two_writes_at_once_have_one_order(tmp_path: Path) -> None:
     with running(tmp_path) as cluster, ThreadPoolExecutor() as threads:
         for _ in range(10):
             names = ("John", "Joe")
-            revisions = list(threads.map(lambda at: cluster.client(at).put("name", names[at]), (0, 1)))
+            revisions = list(threads.map(lambda at, name: cluster.client(at).put("name", name), (0, 1), names))
             last = names[revisions.index(max(revisions))]
             assert abs(revisions[0] - revisions[1]) == 1
             assert [cluster.client(reader).get("name") for reader in range(3)] == [last] * 3

@@ -140,7 +140,10 @@ def test_every_bit_of_a_small_log() -> None:
             flipped = bytearray(content)
             flipped[bit // 8] ^= 1 << bit % 8
             system.put(path, bytes(flipped))
-            with pytest.raises(DiskError, match=re.escape(path)):
+            with pytest.raises(
+                DiskError,
+                match=rf"{path} is damaged at offset \d+: (the checksum|the record is incompl|it does not tell)",
+            ):
                 opened(system.killed())
         system.put(path, content)
     assert opened(system.killed()).found.durable == folded(writes)
@@ -265,7 +268,7 @@ def test_a_log_that_begins_after_the_mark_is_refused() -> None:
     log.append(Persist(9, None, last + 1, (), Snapshot(last, 9, b"x")))
     log.write(log.take())
     log.discard()
-    assert len(system.listing("/wal")) < 3
+    assert system.listing("/wal") == ["0003.wal"]
     assert opened(system.killed()).found.durable.log.snapshot.last_included_index == last
     system.put("/synced", old_mark)
     with pytest.raises(DiskError, match=r"the mark of what was synced .* does not belong"):
