@@ -66,12 +66,16 @@ async def pause(at: Damaged) -> Undo:
 
 
 async def transfer(at: Damaged) -> Undo:
-    """Ask a server, the leader if it is one, to hand over."""
+    """Ask the leader to hand over to another server."""
+    leader = await at.cluster.leader()
+    other = at.fault.other if at.fault.other != leader else (at.fault.other + 1) % at.cluster.servers
+    if leader is None or leader == other:
+        return nothing
     try:
         async with asyncio.timeout(3):
-            status = await at.cluster.gateway.call(at.fault.other, "maintenance/status", {})
+            status = await at.cluster.gateway.call(other, "maintenance/status", {})
             target = {"targetID": status["header"]["member_id"]}
-            await at.cluster.gateway.call(at.victim, "maintenance/transfer-leadership", target)
+            await at.cluster.gateway.call(leader, "maintenance/transfer-leadership", target)
     except (RefusedError, UnknownOutcomeError, TimeoutError):
         at.cluster.counts["transfers that failed"] += 1
     return nothing
