@@ -246,3 +246,32 @@ async def test_too_many_waiting_writes_are_refused() -> None:
         refused = [result for result in results if isinstance(result, RequestError)]
         assert {error.text for error in refused} == {"etcdserver: too many requests"}
         assert node.machine.store.revision == 1 + 20 - len(refused)
+
+
+@in_virtual_time
+async def test_reads_are_answered_however_slow_the_network_is() -> None:
+    """A question that is asked again before the first is answered must not make the first worthless."""
+    async with nodes() as world:
+        follower = await world.follower()
+        world.network.weather.fastest = world.network.weather.slowest = 0.3
+        began = asyncio.get_running_loop().time()
+        await follower.confirm_read()
+        assert asyncio.get_running_loop().time() - began < 2
+
+
+@in_virtual_time
+async def test_a_read_is_not_confirmed_by_the_answer_to_an_earlier_question() -> None:
+    async with nodes() as world:
+        old = await world.leader()
+        await old.write(Put(KEY, b"old"))
+        first = asyncio.create_task(old.confirm_read())
+        await first
+        world.isolate(old.state.id)
+        new = await world.leader(set(world.up) - {old.state.id})
+        await new.write(Put(KEY, b"new"))
+        second = asyncio.create_task(old.confirm_read())
+        await asyncio.sleep(0.05)
+        assert not second.done()
+        world.heal()
+        await second
+        assert value_at(world, old.state.id) == b"new"

@@ -285,9 +285,10 @@ class Node:
 
     def _read_ready(self, output: ReadReady) -> None:
         self._reads.ready(output.request_id)
+        self._news.set()  # the next question may go
 
     def _refused(self) -> None:
-        self._reads.refused()
+        self._reads.ask_again()
 
     def _notify(self) -> None:
         watchers, self._watchers = self._watchers, []
@@ -321,6 +322,7 @@ class Node:
         if self.state.role is Role.LEADER and before.role is not Role.LEADER:
             self.lessor.begin_all(self.machine.store)
         self._propose_again()
+        self._reads.ask_again()
         self._notify()
 
     def _revoke_later(self, lease: int) -> None:

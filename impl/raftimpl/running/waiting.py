@@ -1,5 +1,6 @@
 """Clients that wait: for their writes to be applied, for their reads to be confirmed."""
 
+import math
 from asyncio import AbstractEventLoop, Future
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -104,67 +105,65 @@ class Writes:
         return len(self._gathered) + len(self._under_way)
 
 
-class Reads:
-    """Linearizable reads of this server's clients. One question to the leader is under way, for all who came before it.
+class Reader(NamedTuple):
+    """A client whose read waits until `deadline`; `question` is the first that was asked after it came."""
 
-    `first_id` is the number of the first question; see `raftimpl.step.ReadRequest`: no number may ever come again.
+    future: Future[None]
+    deadline: float
+    question: int
+
+
+class Reads:
+    """Linearizable reads of this server's clients. One question to the leader serves all who came before it.
+
+    The answer to any question that was asked after a client came is good for that client. So a question that is late
+    is asked once more, and both count. `first_id` is the number of the first question; no number may ever come again
+    (see `raftimpl.step.ReadRequest`).
     """
 
     def __init__(self, loop: AbstractEventLoop, first_id: int, timing: Timing) -> None:
         self._loop, self._timing = loop, timing
         self._next_id = first_id
-        self._gathered: list[tuple[Future[None], float]] = []
-        self._asked: dict[int, list[tuple[Future[None], float]]] = {}
-        self._asked_at = 0.0
+        self._waiting: list[Reader] = []
+        self._asked_at = -math.inf
 
     def add(self) -> Future[None]:
         """Take a read; its future is done when the server may answer it."""
         future: Future[None] = self._loop.create_future()
-        self._gathered.append((future, self._loop.time() + self._timing.request_timeout))
+        self._waiting.append(Reader(future, self._loop.time() + self._timing.request_timeout, self._next_id))
         return future
 
     def next_question(self) -> int | None:
         """Return the number of a question to ask now; None if nobody waits, or one is under way and not late."""
         now = self._loop.time()
-        if self._asked and now - self._asked_at > 2 * self._timing.heartbeat_interval:
-            self._ask_again()
-        if self._asked or not self._gathered:
+        is_late = now - self._asked_at > 2 * self._timing.heartbeat_interval
+        is_under_way = any(reader.question < self._next_id for reader in self._waiting)
+        if not self._waiting or (is_under_way and not is_late):
             return None
-        request_id, self._next_id = self._next_id, self._next_id + 1
-        self._asked, self._gathered, self._asked_at = {request_id: self._gathered}, [], now
-        return request_id
+        self._asked_at, self._next_id = now, self._next_id + 1
+        return self._next_id - 1
 
-    def ready(self, request_id: int) -> None:
-        """Let those go on whose question is answered; an answer to a question that was asked anew counts for nobody."""
-        for future, _ in self._asked.pop(request_id, ()):
-            if not future.done():
-                future.set_result(None)
+    def ready(self, question: int) -> None:
+        """Let those go on who came before a question was asked that is answered now."""
+        for reader in self._waiting:
+            if reader.question <= question and not reader.future.done():
+                reader.future.set_result(None)
+        self._waiting = [reader for reader in self._waiting if not reader.future.done()]
 
-    def refused(self) -> None:
-        """Take the question back: no leader was known."""
-        self._ask_again()
-
-    def _ask_again(self) -> None:
-        for waiting in self._asked.values():
-            self._gathered[:0] = waiting
-        self._asked.clear()
+    def ask_again(self) -> None:
+        """Note that the last question may not have reached a leader."""
+        self._asked_at = -math.inf
 
     def expire(self) -> None:
         """Refuse those whose time is over."""
         now = self._loop.time()
-        refuse([future for future, deadline in self._everyone() if deadline <= now], timed_out())
-        self._gathered = [(future, deadline) for future, deadline in self._gathered if deadline > now]
+        refuse((reader.future for reader in self._waiting if reader.deadline <= now), timed_out())
+        self._waiting = [reader for reader in self._waiting if not reader.future.done()]
 
     def refuse_all(self, error: RequestError) -> None:
         """Refuse everyone who waits."""
-        refuse([future for future, _ in self._everyone()], error)
-        self._gathered.clear()
-        self._asked.clear()
-
-    def _everyone(self) -> Iterator[tuple[Future[None], float]]:
-        for waiting in self._asked.values():
-            yield from waiting
-        yield from self._gathered
+        refuse((reader.future for reader in self._waiting), error)
+        self._waiting.clear()
 
 
 def set_answer(future: Future[Any], answer: Response | RequestError) -> None:
