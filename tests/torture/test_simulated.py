@@ -6,7 +6,7 @@ import pytest
 
 from raftcheck.cli.main import main
 from raftcheck.oracle.history import judging
-from raftcheck.torture.faults import KINDS, schedule
+from raftcheck.torture.faults import KINDS
 from raftcheck.torture.judging import FAULTS, HISTORY, TRACE
 from raftcheck.torture.mutants import MUTANTS, driver_mutants, mutant_named
 from raftcheck.torture.simulated import Plan, simulate
@@ -58,7 +58,7 @@ def test_another_seed_does_something_else(tmp_path: Path) -> None:
 
 
 def test_all_kinds_of_faults_are_drawn() -> None:
-    drawn = {fault.kind for seed in range(40) for fault in schedule(seed, 3, 12.0, 12)}
+    drawn = {fault.kind for seed in range(40) for fault in Plan(seed).schedule}
     assert drawn == set(KINDS)
 
 

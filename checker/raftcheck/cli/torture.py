@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from random import SystemRandom
@@ -14,25 +15,30 @@ import typer
 from raftcheck.cli import options as o
 from raftcheck.cli.exits import SIMULATION_EXIT_CODES
 from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, write_json
+from raftcheck.cli.server_extra import server_modules
 from raftcheck.explore import Progress
 from raftcheck.model import ModelError
 from raftcheck.torture.mutants import MUTANTS, mutant_named
 from raftcheck.torture.report import document_of, text_of, verdict_of
 from raftcheck.torture.runs import Run
 from raftcheck.torture.simulated import FAULTS_OF_A_RUN, Plan, simulate, with_fewest_faults
+from raftcheck.torture.virtual_world import VirtualDisk
 from raftimpl.cluster import MAX_SERVERS
 
 SEEDS = 2**32
 
-SecondsOption = Annotated[float, typer.Option(help="Begin no further run after so many seconds.")]
+SecondsOption = Annotated[
+    float,
+    typer.Option(help="How long faults happen in a run. With --simulated: begin no run later."),
+]
 SeedOption = Annotated[int | None, typer.Option(help="The first run's seed; others follow. Without it, drawn.")]
 TortureServersOption = Annotated[int, typer.Option(help="Servers in the cluster.")]
 SimulatedOption = Annotated[
     bool,
     typer.Option("--simulated", help="Virtual time, disks and network, in one process."),
 ]
-RunsOption = Annotated[int | None, typer.Option(help="So many runs, however long they take.")]
-FaultsOption = Annotated[int | None, typer.Option(help="Only the first so many faults of a seed's schedule.")]
+RunsOption = Annotated[int | None, typer.Option(help="So many runs. By default 1; with --simulated, as many as fit.")]
+FaultsOption = Annotated[int | None, typer.Option(help="With --simulated: only the first so many faults of the seed.")]
 KeepOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where to keep files if something is found."),
@@ -55,17 +61,23 @@ def torture(
 ) -> int:
     """Run clusters under faults, with clients at all servers, and judge what clients saw and what servers did.
 
-    With --simulated, whole servers run on virtual disks and a virtual network, about a second a run: messages are lost,
-    repeated, delayed; links cut one way or both; servers killed, also in the middle of a sync, with batches torn;
-    disks slow or full; servers paused; clocks wrong. The same seed gives the same run, to the byte.
+    Real processes, with proxies between them: killed (kill -9), stopped for a while, links cut one way or both, slow,
+    broken; disks full (where this process may mount a small file system, as root can); the end of a log torn, which
+    must not matter; a byte of it damaged that was synced, which must be refused. A seed repeats what is done to them,
+    not what comes of it.
 
-    In the end all faults are over, and everything must work. A run that breaks something is shortened to its first
-    faults, and the files for raftproof judge are kept.
+    With --simulated, whole servers run on virtual disks and a virtual network, about half a second a run: also lost,
+    repeated and overtaken messages, crashes in the middle of a sync, wrong clocks. The same seed gives the same run, to
+    the byte. A run that breaks something is shortened to its first faults.
+
+    In the end all faults are over, and everything must work. If something is found, the files for raftproof judge are
+    kept.
 
     Exit codes: 0 nothing found (which proves nothing), 1 violated, 2 a bad request, 3 undecided.
 
     \b
     Examples:
+      raftproof torture --seconds 60 --seed 1
       raftproof torture --simulated --seed 1 --runs 100
       raftproof torture --simulated --seconds 600 --servers 5
       raftproof torture --simulated --mutant sends-before-sync --seed 1
@@ -76,11 +88,11 @@ def torture(
     require_writable(json)
     require_folder(keep)
     seed = SystemRandom().randrange(SEEDS) if seed is None else seed
-    one = simulated_runs(servers, mutant, faults) if simulated else None
-    if one is None:
-        raise ModelError("only --simulated is there yet")
     started = time.monotonic()
-    done = list(all_runs(one, seed, runs, seconds, keep))
+    if simulated:
+        done = list(all_runs(simulated_runs(servers, mutant, faults), seed, runs, seconds, keep))
+    else:
+        done = list(all_runs(real_runs(servers, seconds, mutant), seed, runs or 1, seconds, keep))
     what = f"{servers} servers, {'simulated' if simulated else 'real processes'}" + (
         f", mutant {mutant}" if mutant else ""
     )
@@ -112,6 +124,20 @@ def simulated_runs(servers: int, mutant: str | None, faults: int | None) -> OneR
         if run.verdict != "violated":
             return run
         return simulate(plan, folder) if faults is not None else with_fewest_faults(plan, folder)
+
+    return one
+
+
+def real_runs(servers: int, seconds: float, mutant: str | None) -> OneRun:
+    """Return what runs real processes. Raises ModelError if what they need is not installed, or cannot be broken."""
+    server_modules()
+    if mutant and mutant_named(mutant).build.disk is not VirtualDisk:
+        raise ModelError(f"{mutant} has a broken virtual disk: give --simulated")
+    processes = import_module("raftcheck.torture.processes")
+
+    def one(seed: int, folder: Path) -> Run:
+        run: Run = processes.torture(processes.Plan(seed, servers, seconds, mutant), folder)
+        return run
 
     return one
 

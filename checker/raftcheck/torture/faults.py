@@ -1,35 +1,16 @@
-"""What goes wrong: a schedule that is drawn from a seed, and what each fault does to a cluster in virtual time."""
+"""What each kind of fault does to a cluster in virtual time."""
 
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
-from random import Random
 from typing import NamedTuple
 
+from raftcheck.torture.schedule import Fault
 from raftcheck.torture.virtual_cluster import VirtualCluster
 from raftcheck.torture.virtual_world import USUAL_SYNC, Weather
 from raftimpl.store.errors import RequestError
 
 Undo = Callable[[], None]
-
-
-class Fault(NamedTuple):
-    """Something that goes wrong at some time, for some seconds.
-
-    `victim` is a server's number; the leader of that time if it is None. What `amount`, between 0 and 1, says depends
-    on the kind.
-    """
-
-    at: float
-    kind: str
-    victim: int | None
-    other: int
-    seconds: float
-    amount: float
-
-    def __str__(self) -> str:
-        victim = "the leader" if self.victim is None else f"s{self.victim}"
-        return f"{self.at:.2f} s: {self.kind} ({victim}, s{self.other}; {self.seconds:.2f} s, {self.amount:.2f})"
 
 
 def nothing() -> None:
@@ -205,13 +186,13 @@ def clock_jump(cluster: VirtualCluster, fault: Fault, victim: int) -> Undo:
 
 
 def isolation_and_slow_clock(cluster: VirtualCluster, fault: Fault, victim: int) -> Undo:
-    """Isolate a server whose clock is slow: a leader notices late that it does not lead any more."""
+    """Isolate a server whose clock is very slow: a leader notices late that it does not lead any more."""
     mend = isolation(cluster, fault, victim)
-    reset = clock_rate(cluster, fault._replace(amount=0.0), victim)
+    cluster.hosts[victim].set_rate(0.2)
 
     def undo() -> None:
         mend()
-        reset()
+        cluster.hosts[victim].set_rate(1.0)
 
     return undo
 
@@ -246,29 +227,6 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def schedule(seed: object, servers: int, seconds: float, faults: int) -> tuple[Fault, ...]:
-    """Draw faults for so many seconds, in the order of their times."""
-    random = Random(f"{seed}/faults")
-    times = sorted(random.uniform(0.5, seconds) for _ in range(faults))
-    kinds, weights = list(KINDS), [kind.weight for kind in KINDS.values()]
-    drawn = []
-    for at in times:
-        victim = random.randrange(servers)
-        other = random.choice([server for server in range(servers) if server != victim] or [victim])
-        aims_at_leader = random.random() < 0.5
-        drawn.append(
-            Fault(
-                at,
-                random.choices(kinds, weights)[0],
-                None if aims_at_leader else victim,
-                other,
-                random.uniform(0.1, 2.5),
-                random.random(),
-            )
-        )
-    return tuple(drawn)
-
-
 async def inflict(cluster: VirtualCluster, faults: tuple[Fault, ...]) -> None:
     """Let faults happen at their times, and end at theirs."""
     loop = asyncio.get_running_loop()
@@ -280,6 +238,9 @@ async def inflict(cluster: VirtualCluster, faults: tuple[Fault, ...]) -> None:
         other = fault.other if fault.other != victim else (victim + 1) % cluster.servers
         undo = KINDS[fault.kind].begin(cluster, fault._replace(other=other), victim)
         loop.call_later(fault.seconds, undo)
+
+
+WEIGHTS: Mapping[str, int] = {name: kind.weight for name, kind in KINDS.items()}
 
 
 def heal(cluster: VirtualCluster) -> None:

@@ -4,6 +4,7 @@ The order is that of the logical clocks; so a message is sent before it arrives.
 crash are left out: nobody can have seen anything of them.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 
@@ -13,6 +14,25 @@ from raftimpl import trace
 from raftimpl.running.recorder import Line
 
 DECODER = msgspec.json.Decoder(Line)
+
+
+class _State(msgspec.Struct):
+    role: str
+
+
+class _Message(msgspec.Struct):
+    type: str
+
+
+class _Step(msgspec.Struct):
+    """What is counted of a line of a trace; the first line has nothing of it."""
+
+    server: str = ""
+    state: _State | None = None
+    message: _Message | None = None
+
+
+STEPS = msgspec.json.Decoder(_Step)
 
 START = b'"event":"start"'
 
@@ -45,3 +65,18 @@ def surviving(part: Iterable[bytes]) -> list[Line]:
 def is_start(line: Line) -> bool:
     """Tell whether a line is a server's start; the fields of a step are written in one order, so a look suffices."""
     return START in bytes(line.step)[:64]
+
+
+def counted(trace: Iterable[bytes]) -> Counter[str]:
+    """Return how often what is rare in a trace happened."""
+    counts: Counter[str] = Counter()
+    roles: dict[str, str] = {}
+    for line in trace:
+        step = STEPS.decode(line)
+        if step.state is None:
+            continue
+        counts["steps"] += 1
+        counts["elections won"] += step.state.role == "leader" != roles.get(step.server)
+        counts["snapshots received"] += step.message is not None and step.message.type == "InstallSnapshot"
+        roles[step.server] = step.state.role
+    return counts

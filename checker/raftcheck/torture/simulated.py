@@ -14,11 +14,12 @@ from random import Random
 
 from raftcheck.torture.calm import calm_end
 from raftcheck.torture.clients import Client, Habits, History
-from raftcheck.torture.faults import Fault, inflict, schedule
+from raftcheck.torture.faults import WEIGHTS, inflict
 from raftcheck.torture.judging import FAULTS, HISTORY, TRACE, Finding, judged_files, lost, untrue
 from raftcheck.torture.merging import merged
 from raftcheck.torture.mutants import Mutant
 from raftcheck.torture.runs import Run
+from raftcheck.torture.schedule import Fault, schedule
 from raftcheck.torture.virtual_cluster import Build, VirtualCluster
 from raftcheck.torture.virtual_time import run as run_in_virtual_time
 from raftimpl.store.store import Store
@@ -51,7 +52,7 @@ class Plan:
     @property
     def schedule(self) -> tuple[Fault, ...]:
         """What goes wrong."""
-        return schedule(self.name, self.servers, VIRTUAL_SECONDS, FAULTS_OF_A_RUN)[: self.faults]
+        return schedule(self.name, self.servers, VIRTUAL_SECONDS, FAULTS_OF_A_RUN, WEIGHTS)[: self.faults]
 
     @property
     def command(self) -> tuple[str, ...]:

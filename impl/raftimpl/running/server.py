@@ -17,6 +17,7 @@ from raftimpl.running.configuration import Configuration
 from raftimpl.running.folder import Folder
 from raftimpl.running.logs import logger
 from raftimpl.running.node import Node
+from raftimpl.running.recorder import Recorder, open_recorder
 from raftimpl.running.transport import TcpTransport
 from raftimpl.state import Role
 from raftimpl.store.errors import RequestError
@@ -51,7 +52,10 @@ async def serve(configuration: Configuration) -> None:
         transport = transport_for(configuration, folder)
         await transport.listen([(url.host, url.port) for url in configuration.listen_peers])
         stack.push_async_callback(transport.close)
-        node = node_for(configuration, folder, transport)
+        recorder = recorder_for(configuration)
+        if recorder:
+            stack.callback(recorder.close)
+        node = node_for(configuration, folder, transport, recorder)
         running = asyncio.create_task(node.run())
         stack.push_async_callback(end_of, node, running)
         api = api_for(configuration, NodeBackend(configuration, node, transport.client_urls))
@@ -61,7 +65,8 @@ async def serve(configuration: Configuration) -> None:
         stack.callback(telling.cancel)
         tell_start(configuration, node)
         await asyncio.wait([running, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
-        await hand_over(node)
+        if not running.done():
+            await hand_over(node)
     await running  # raises what it had to stop for
     logger.info("stopped")
 
@@ -100,10 +105,23 @@ def transport_for(configuration: Configuration, folder: Folder) -> TcpTransport:
     )
 
 
-def node_for(configuration: Configuration, folder: Folder, transport: TcpTransport) -> Node:
+def recorder_for(configuration: Configuration) -> Recorder | None:
+    """Return what writes down all steps, if that is asked for. Raises OSError."""
+    return open_recorder(configuration.trace, [s.name for s in configuration.servers]) if configuration.trace else None
+
+
+def node_for(configuration: Configuration, folder: Folder, transport: TcpTransport, recorder: Recorder | None) -> Node:
     """Return the node, which does not run yet."""
     cluster = cluster_of(len(configuration.servers), None, MAX_APPEND_ENTRIES)
-    return Node(cluster, configuration.me.number, folder, transport, configuration.timing, configuration.limits)
+    return Node(
+        cluster,
+        configuration.me.number,
+        folder,
+        transport,
+        configuration.timing,
+        configuration.limits,
+        witness=recorder,
+    )
 
 
 def api_for(configuration: Configuration, backend: NodeBackend) -> ApiServer:
