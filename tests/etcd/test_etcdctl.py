@@ -8,23 +8,33 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.etcd.running import Served, run
+from tests.etcd.running import Served, eventually, run
 
 ETCDCTL = shutil.which("etcdctl")
 pytestmark = pytest.mark.skipif(ETCDCTL is None, reason="etcdctl is not installed")
 
 
-async def etcdctl(one: Served, *arguments: str, stdin: str = "", seconds: float | None = None) -> str:
-    """Run etcdctl; return what it prints, errors too, without its own log. With `seconds` it is ended after them."""
+async def etcdctl(
+    one: Served, *arguments: str, stdin: str = "", until: Callable[[str], object] = lambda _: False
+) -> str:
+    """Run etcdctl; return what it prints, errors too, without its own log. It is ended when that is as wanted."""
     process = await asyncio.create_subprocess_exec(
         str(ETCDCTL), *arguments,
         env={**os.environ, "ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": f"127.0.0.1:{one.port}"},
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    if seconds is not None:
-        asyncio.get_running_loop().call_later(seconds, process.terminate)
-    output, _ = await process.communicate(stdin.encode())
-    return "".join(line + "\n" for line in output.decode().splitlines() if not line.startswith('{"level"'))
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(stdin.encode())
+    process.stdin.close()
+    text = ""
+    async with asyncio.timeout(20):
+        while not until(text) and (line := await process.stdout.readline()):
+            text += "" if line.startswith(b'{"level"') else line.decode()
+    if process.returncode is None and until(text):
+        process.terminate()
+    await process.communicate()
+    return text
 
 
 TXN = 'value("a") = "1"\nver("a") > "0"\n\nput a 2\nget a\n\nput a 3\n\n'
@@ -86,10 +96,13 @@ def test_leases_end_with_their_keys() -> None:
 def test_watching() -> None:
     async def scenario(one: Served) -> None:
         await one.put(b"a", b"1")
-        watching = asyncio.ensure_future(etcdctl(one, "watch", "a", "--rev=2", "--prev-kv", seconds=0.8))
-        await asyncio.sleep(0.4)
+        expected = "PUT\na\n1\nPUT\na\n1\na\n2\n"
+        watching = asyncio.ensure_future(
+            etcdctl(one, "watch", "a", "--rev=2", "--prev-kv", until=lambda text: text.count("\n") == 8)
+        )
+        await eventually(lambda: one.server._hub._index, seconds=20)
         await one.put(b"a", b"2")
-        assert await watching == "PUT\na\n1\nPUT\na\n1\na\n2\n"
+        assert await watching == expected
 
     run(scenario)
 
@@ -106,7 +119,8 @@ def test_watching() -> None:
 def test_what_is_made_of_these(command: list[str], expected: Callable[[str], object], tmp_path: object) -> None:
     async def scenario(one: Served) -> None:
         path = f"{tmp_path}/saved"
-        answer = await etcdctl(one, *(path if word == "PATH" else word for word in command), seconds=0.7)
+        words = [path if word == "PATH" else word for word in command]
+        answer = await etcdctl(one, *words, until=lambda text: expected(text.replace(path, "PATH")))
         assert expected(answer.replace(path, "PATH")), answer
 
     run(scenario)

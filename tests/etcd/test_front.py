@@ -8,6 +8,7 @@ import shutil
 import ssl
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -30,8 +31,8 @@ from tests.etcd.running import Served, eventually, run, served
 PUT = b'{"key":"YQ=="}'
 
 
-async def talk(port: int, *pieces: bytes, half_close: bool = False) -> bytes:
-    """Send bytes piece by piece; return all that comes until the server closes, or says nothing for a while."""
+async def talk(port: int, *pieces: bytes, half_close: bool = False, enough: Callable[[bytes], object] = bool) -> bytes:
+    """Send bytes piece by piece; return what comes until it is enough or the server closes, and a little longer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     received = b""
     try:
@@ -41,14 +42,15 @@ async def talk(port: int, *pieces: bytes, half_close: bool = False) -> bytes:
             await asyncio.sleep(0.01)
         if half_close:
             writer.write_eof()
-        async with asyncio.timeout(0.3):
-            while data := await reader.read(65536):
-                received += data
+        while True:
+            async with asyncio.timeout(0.1 if enough(received) else 20):
+                if not (data := await reader.read(65536)):
+                    return received
+            received += data
     except (TimeoutError, ConnectionResetError):
-        pass
+        return received
     finally:
         writer.close()
-    return received
 
 
 def post(path: bytes = b"/v3/kv/put", body: bytes = PUT, headers: bytes = b"") -> bytes:
@@ -77,7 +79,9 @@ GARBAGE = [
 @pytest.mark.parametrize("half_close", [False, True])
 def test_garbage(pieces: tuple[bytes, ...], start: bytes, half_close: bool) -> None:
     async def scenario(one: Served) -> None:
-        answer = await talk(one.port, *pieces, half_close=half_close)
+        answer = await talk(
+            one.port, *pieces, half_close=half_close, enough=lambda received: received.startswith(start)
+        )
         assert answer.startswith(start) if start else not answer
         assert answer.count(b"HTTP/1.1") == bool(start)
         assert (await one.put(b"a")).header.revision == 2
@@ -90,7 +94,7 @@ def test_one_connection_for_many_requests_of_http_1() -> None:
         whole = post() + post() + b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n" + post(headers=b"Connection: close\r\n")
         for pieces in ([whole], [whole[start : start + 7] for start in range(0, len(whole), 7)]):
             revision = one.backend.store.revision
-            answer = await talk(one.port, *pieces)
+            answer = await talk(one.port, *pieces, enough=lambda received: received.count(b"}") == 7)
             assert answer.count(b"HTTP/1.1 200 OK\r\n") == 4
             found = re.findall(rb'"revision":"(\d+)"', answer)
             assert [int(each) for each in found] == [revision + 1, revision + 2, revision + 3]
@@ -101,7 +105,7 @@ def test_one_connection_for_many_requests_of_http_1() -> None:
 def test_who_waits_for_100_is_asked_to_go_on() -> None:
     async def scenario(one: Served) -> None:
         head, _, body = post(headers=b"Expect: 100-continue\r\n").partition(b"\r\n\r\n")
-        answer = await talk(one.port, head + b"\r\n\r\n", body)
+        answer = await talk(one.port, head + b"\r\n\r\n", body, enough=lambda received: b"}}" in received)
         assert answer.startswith(b"HTTP/1.1 100")
         assert b"HTTP/1.1 200 OK" in answer
 
@@ -134,7 +138,7 @@ def test_chunked_bodies_and_queries() -> None:
             connection.send(event) or b""
             for event in (head, h11.Data(data=PUT[:5]), h11.Data(data=PUT[5:]), h11.EndOfMessage())
         )
-        assert b'"revision":"2"' in await talk(one.port, data)
+        assert b'"revision":"2"' in await talk(one.port, data, enough=lambda received: b"}}" in received)
 
     run(scenario)
 
@@ -150,14 +154,21 @@ def request(headers: list[tuple[bytes, bytes]], stream: int = 1, flags: int = h2
 
 
 def frames(data: bytes) -> list[tuple[int, int, int, bytes]]:
-    """Return the frames: type, flags, stream, payload."""
+    """Return the frames that are complete: type, flags, stream, payload."""
     found = []
-    while data:
+    while len(data) >= 9:
         high, low, kind, flags, stream = h2.HEAD.unpack_from(data)
         size = high << 16 | low
+        if len(data) < 9 + size:
+            break
         found.append((kind, flags, stream, data[9 : 9 + size]))
         data = data[9 + size :]
     return found
+
+
+def ends(data: bytes) -> bool:
+    """Tell whether a stream has its answer to the end."""
+    return any(kind in (h2.DATA, h2.HEADERS) and flags & h2.END_STREAM for kind, flags, *_ in frames(data))
 
 
 def code_of(data: bytes) -> tuple[int, int] | None:
@@ -215,7 +226,7 @@ BROKEN = [
 @pytest.mark.parametrize(("data", "kind", "code"), BROKEN, ids=lambda value: repr(value)[:40])
 def test_what_breaks_http_2(data: bytes, kind: int, code: int) -> None:
     async def scenario(one: Served) -> None:
-        assert code_of(await talk(one.port, START + data)) == (kind, code)
+        assert code_of(await talk(one.port, START + data, enough=code_of)) == (kind, code)
         assert (await one.put(b"a")).header.revision == 2
 
     run(scenario)
@@ -235,7 +246,7 @@ ALLOWED = [
 @pytest.mark.parametrize("data", ALLOWED, ids=repr)
 def test_what_is_allowed_by_http_2_and_of_no_use_here(data: bytes) -> None:
     async def scenario(one: Served) -> None:
-        answer = frames(await talk(one.port, START + data + request(GET)))
+        answer = frames(await talk(one.port, START + data + request(GET), enough=ends))
         assert json.loads(next(payload for kind, _, _, payload in answer if kind == h2.DATA))["etcdserver"] == "3.4.23"
 
     run(scenario)
@@ -255,6 +266,7 @@ def test_a_client_that_takes_little_at_a_time_gets_all_in_the_end() -> None:
                 PREFACE + settings({Setting.INITIAL_WINDOW_SIZE: 0}),
                 request(head, flags=h2.END_HEADERS) + frame(h2.DATA, h2.END_STREAM, 1, body),
                 *updates,
+                enough=ends,
             )
         )
         data = [payload for kind, _, _, payload in answer if kind == h2.DATA]
@@ -269,7 +281,7 @@ def test_ping_and_a_padded_body() -> None:
         head = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/v3/kv/put")]
         padded = frame(h2.DATA, h2.END_STREAM | h2.PADDED, 1, b"\x05" + PUT + bytes(5))
         data = START + frame(h2.PING, 0, 0, b"12345678") + request(head, flags=h2.END_HEADERS) + padded
-        answer = frames(await talk(one.port, data))
+        answer = frames(await talk(one.port, data, enough=ends))
         assert (h2.PING, h2.ACK, 0, b"12345678") in answer
         assert b'"revision":"2"' in b"".join(payload for kind, _, _, payload in answer if kind == h2.DATA)
 
@@ -416,7 +428,7 @@ def test_tls(certificates: Path, mutual: bool) -> None:
             if mutual:
                 with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
                     await version_over_tls(certificates, one.port, None, mutual=False)
-            assert (await talk(one.port, b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n")).count(b"HTTP") == 0
+            assert b"HTTP" not in await talk(one.port, b"GET /version HTTP/1.1\r\nHost: a\r\n\r\n")
 
     asyncio.run(scenario())
 
@@ -485,11 +497,32 @@ def test_a_message_in_pieces_and_two_in_one() -> None:
         messages = (b"\0" + len(message).to_bytes(4, "big") + message) * 3
         data = [frame(h2.DATA, 0, 1, messages[start : start + 4]) for start in range(0, len(messages), 4)]
         answer = frames(
-            await talk(one.port, START + request(head, flags=h2.END_HEADERS), *data, frame(h2.DATA, h2.END_STREAM, 1))
+            await talk(
+                one.port,
+                START + request(head, flags=h2.END_HEADERS),
+                *data,
+                frame(h2.DATA, h2.END_STREAM, 1),
+                enough=ends,
+            )
         )
         assert len([kind for kind, *_ in answer if kind == h2.DATA]) == 3
         kind, flags, _, trailers = answer[-1]
         assert (kind, flags) == (h2.HEADERS, h2.END_HEADERS | h2.END_STREAM)
         assert (b"grpc-status", b"0") in HeaderDecoder().decode(trailers)
+
+    run(scenario)
+
+
+def test_a_deadline_is_kept_though_the_client_does_not_insist() -> None:
+    async def scenario(one: Served) -> None:
+        one.backend.delay = 60
+        head = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/etcdserverpb.KV/Put"),
+                (b"content-type", b"application/grpc"), (b"te", b"trailers"), (b"grpc-timeout", b"100m")]  # fmt: skip
+        message = rpc.PutRequest(key=b"a").SerializeToString()
+        body = b"\0" + len(message).to_bytes(4, "big") + message
+        data = START + request(head, flags=h2.END_HEADERS) + frame(h2.DATA, h2.END_STREAM, 1, body)
+        answer = frames(await talk(one.port, data, enough=ends))
+        assert (b"grpc-status", b"4") in HeaderDecoder().decode(answer[-1][3])
+        assert not [task for task in asyncio.all_tasks() if "Call._run" in repr(task)]
 
     run(scenario)

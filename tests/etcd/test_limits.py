@@ -1,6 +1,8 @@
 """What is refused over gRPC: too large, too late, unknown, not supported; and what is left of calls that end early."""
 
 import asyncio
+import http.client
+import json
 from typing import Any
 
 import grpc
@@ -171,6 +173,8 @@ def test_without_a_leader() -> None:
         assert (await one.call("KV/Range", ALIKE)).kvs[0].value == b"1"
         read = rpc.TxnRequest(success=[rpc.RequestOp(request_range=ALIKE)])
         assert (await one.call("KV/Txn", read)).responses[0].response_range.count == 1
+        read = rpc.TxnRequest(success=[rpc.RequestOp(request_range=rpc.RangeRequest(key=b"a"))])
+        assert await refusal(one.call("KV/Txn", read)) == NO_LEADER
         assert await refusal(one.call("KV/Range", ALIKE, metadata=HAS_LEADER)) == NO_LEADER
         status = await one.call("Maintenance/Status", rpc.StatusRequest())
         assert (status.leader, list(status.errors)) == (0, ["etcdserver: no leader"])
@@ -201,15 +205,15 @@ def working() -> list[asyncio.Task[Any]]:
 
 def test_a_failure_of_the_server_is_told_as_one() -> None:
     async def scenario(one: Served) -> None:
-        failures: list[dict[str, Any]] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+        failures: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["message"]))
         one.backend.status = lambda: 1 // 0  # type: ignore[assignment,return-value]
         answer = await refusal(one.call("Maintenance/Status", rpc.StatusRequest()))
         assert answer == (Code.INTERNAL, "raftproof: the server failed to answer")
         assert await one.http("POST", "/v3/maintenance/status", "{}") == (
             500, "500 Internal Server Error: the server failed to answer\n")  # fmt: skip
         await one.put(b"a")
-        await eventually(lambda: len(failures) == 2)
+        await eventually(lambda: failures.count("a request made the server fail") == 2)
 
     run(scenario)
 
@@ -278,11 +282,24 @@ def test_hashes_and_moving_the_leader() -> None:
 
 
 def test_stopping_lets_calls_end_that_are_under_way() -> None:
+    """And ends those at once that would not end."""
+
     async def scenario(one: Served) -> None:
         one.backend.delay = 0.2
         call = asyncio.ensure_future(one.put(b"a"))
-        await eventually(lambda: working())
-        await one.server.stop(5)
-        assert (await call).header.revision == 2
+        page = asyncio.ensure_future(one.http("POST", "/v3/kv/put", '{"key":"YQ=="}'))
+        watch = await one.watch(rpc.WatchCreateRequest(key=b"b"))
+        await watch.read()
+        lines = asyncio.ensure_future(one.http("POST", "/v3/watch", '{"create_request":{"key":"Yg=="}}'))
+        await eventually(lambda: len(one.server._hub._index._keys.get(b"b", ())) == 2)
+        await eventually(lambda: len(working()) == 2)
+        began = asyncio.get_running_loop().time()
+        await one.server.stop(60)
+        assert asyncio.get_running_loop().time() - began < 10
+        revisions = {(await call).header.revision, int(json.loads((await page)[1])["header"]["revision"])}
+        assert revisions == {2, 3}
+        assert await refusal(watch.read()) == (Code.UNAVAILABLE, "etcdserver: server stopped")
+        with pytest.raises(http.client.IncompleteRead):
+            await lines
 
     run(scenario)

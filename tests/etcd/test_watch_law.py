@@ -14,6 +14,7 @@ from raftimpl.etcd import watch_hub, watch_stream
 from raftimpl.etcd.watch import Watch
 from raftimpl.etcd.watch_hub import WatchHub
 from raftimpl.etcd.watch_index import Watcher, WatchIndex
+from raftimpl.etcd.watch_stream import WatchStream
 from raftimpl.store.requests import DeleteRange, Event, KeyValue, Put, Txn, Write
 from tests.etcd.local_backend import LocalBackend
 
@@ -152,3 +153,45 @@ def test_watches_of_other_keys_cost_a_change_nothing() -> None:
         return lines
 
     assert lines_executed(10_000) == lines_executed(10)
+
+
+def test_progress_waits_for_watches_that_fall_behind_only_now() -> None:
+    """The server has not come round to its watches yet, and there is no room for all of them."""
+
+    async def scenario() -> None:
+        backend = LocalBackend()
+        client = Client(backend)
+        for _ in range(3):
+            client.requests.put_nowait(rpc.WatchRequest(create_request=rpc.WatchCreateRequest(key=b"a")))
+            client.note(await client._next())
+        backend.wait_for_change = lambda _: asyncio.sleep(60)  # type: ignore[method-assign]
+        await asyncio.sleep(0)
+        backend.store.apply(Put(b"a"))
+        await client.finish()
+        assert [client.heard[id] for id in range(3)] == [[(2, b"a", 0)]] * 3
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watch_stream, "MOST_BYTES_WAITING", 500)
+        asyncio.run(scenario())
+
+
+def test_progress_is_not_told_where_events_were() -> None:
+    async def scenario() -> None:
+        backend = LocalBackend()
+        hub = WatchHub(backend)
+        stream = WatchStream(backend, hub)
+        for id, wants_progress in ((0, True), (1, False)):
+            watcher = Watcher(stream, id, b"a", b"", 2)
+            watcher.wants_progress = wants_progress
+            stream.add(watcher)
+        sent = stream._waiting
+        sent.clear()
+        backend.apply(Put(b"a"))
+        stream.tell_progress()
+        assert [(response.watch_id, len(response.events)) for _, response in sent] == [(0, 1), (1, 1)]
+        stream.tell_progress()
+        assert [(response.watch_id, response.header.revision) for _, response in sent][2:] == [(0, 2)]
+        stream.close()
+        await hub.stop()
+
+    asyncio.run(scenario())

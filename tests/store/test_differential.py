@@ -1,6 +1,5 @@
 """The store against a model of it that computes everything anew from the list of all changes; and other laws."""
 
-from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -11,33 +10,11 @@ from hypothesis import strategies as st
 from raftimpl.store.errors import RequestError
 from raftimpl.store.requests import Compact, Event, Range, Write
 from raftimpl.store.store import Store, thaw
+from tests.store.asking import all_at, answer, frozen, store_after
 from tests.store.model import Model
 from tests.store.strategies import READS, WRITES
 
 REQUESTS = st.lists(WRITES, max_size=25)
-ALL = Range(b"\0", b"\0")
-
-
-def answer(ask: Callable[[Any], Any], request: object) -> object:
-    try:
-        return ask(request)
-    except RequestError as error:
-        return error
-
-
-def store_after(requests: list[Write]) -> Store:
-    store = Store()
-    for request in requests:
-        answer(store.apply, request)
-    return store
-
-
-def all_at(store: Store, revision: int) -> object:
-    return store.read(Range(b"\0", b"\0", revision=revision)).kvs
-
-
-def frozen(store: Store) -> bytes:
-    return b"".join(store.freeze().chunks())
 
 
 @settings(max_examples=300, deadline=None)
@@ -63,7 +40,7 @@ def test_every_answer_is_that_of_the_model(requests: list[Write]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(REQUESTS, st.integers(-1, 20))
 def test_what_is_not_compacted_reads_as_before(requests: list[Write], revision: int) -> None:
-    store, compacted = store_after(requests), store_after(requests)
+    store, compacted = store_after(*requests), store_after(*requests)
     if isinstance(answer(compacted.apply, Compact(revision)), RequestError):
         assert frozen(store) == frozen(compacted)
         return
@@ -79,7 +56,7 @@ def test_what_is_not_compacted_reads_as_before(requests: list[Write], revision: 
 @settings(max_examples=100, deadline=None)
 @given(REQUESTS, st.integers(1, 8))
 def test_changes_from_any_revision_lead_to_what_there_is(requests: list[Write], most: int) -> None:
-    store = store_after(requests)
+    store = store_after(*requests)
     for start in range(max(1, store.compact_revision), store.revision + 1):
         state = {kv.key: kv for kv in all_at(store, start)}
         for revision, events in chain.from_iterable(batches(store, start + 1, most)):
@@ -113,7 +90,7 @@ def repeat(state: dict[bytes, Any], revision: int, event: Event) -> None:
 @settings(max_examples=100, deadline=None)
 @given(REQUESTS, REQUESTS, st.integers(1, 50))
 def test_a_frozen_store_thaws_to_an_equal_one(requests: list[Write], later: list[Write], size: int) -> None:
-    store = store_after(requests)
+    store = store_after(*requests)
     before, hashed, held = store.freeze(), store.hash(), store.size
     expected = frozen(store)
     for request in later:
@@ -122,7 +99,7 @@ def test_a_frozen_store_thaws_to_an_equal_one(requests: list[Write], later: list
     assert encoded == expected
     thawed = thaw(encoded[start : start + size] for start in range(0, len(encoded), size))
     assert (frozen(thawed), thawed.hash(), thawed.size) == (expected, hashed, held)
-    again = store_after(requests)
+    again = store_after(*requests)
     for request in later:
         assert answer(thawed.apply, request) == answer(again.apply, request)
     assert frozen(thawed) == frozen(again) == frozen(store)
@@ -131,7 +108,7 @@ def test_a_frozen_store_thaws_to_an_equal_one(requests: list[Write], later: list
 @settings(max_examples=100, deadline=None)
 @given(REQUESTS, REQUESTS)
 def test_hashes_up_to_a_revision_agree_with_stores_that_ended_there(requests: list[Write], later: list[Write]) -> None:
-    store = store_after(requests)
+    store = store_after(*requests)
     revision, hashed = store.revision, store.hash()
     for request in later:
         if not isinstance(request, Compact):

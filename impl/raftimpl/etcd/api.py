@@ -87,6 +87,9 @@ class ApiServer:
             self._fresh,
         )
 
+    def _connections(self) -> list[HttpConnection | Http2Connection]:
+        return [*self._http1, *self._http2]
+
     @property
     def addresses(self) -> list[Address]:
         """Where it listens: hosts and real ports."""
@@ -98,14 +101,12 @@ class ApiServer:
             server.close()
         for transport in self._fresh:
             transport.close()
-        for page in list(self._http1):
-            page.close()
-        for connection in list(self._http2):
-            connection.go_away()
+        for connection in self._connections():
+            connection.stop()
         deadline = asyncio.get_running_loop().time() + grace
-        while self._http2 and asyncio.get_running_loop().time() < deadline:
+        while self._connections() and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(GRACE_STEP)
-        for connection in list(self._http2):
+        for connection in self._connections():
             connection.close()
         await self._hub.stop()
         self._servers.clear()

@@ -159,6 +159,9 @@ class Call:
         self.over(CANCELLED)
         self._cancel()
 
+    def stop(self) -> None:
+        """Nothing: the answer will come."""
+
     def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
@@ -207,6 +210,11 @@ class StreamCall(Call):
         """End the call with a refusal; headers have been sent already if there was a response."""
         if not self.over(refusal.code):
             self._stream.end(encode(status(refusal)) if self._has_head else refused(refusal))
+
+    def stop(self) -> None:
+        """End the call; the client is to go on with another server."""
+        self.refuse(refusals.stopped())
+        self._cancel()
 
 
 class ServerStreamCall(StreamCall):
@@ -284,6 +292,9 @@ class Refused:
         """Pass over it."""
 
     def reset(self) -> None:
+        """Pass over it."""
+
+    def stop(self) -> None:
         """Pass over it."""
 
 

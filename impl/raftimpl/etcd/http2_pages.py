@@ -25,6 +25,7 @@ class PageRequest:
         self._application = application
         self._body = bytearray()
         self._task: asyncio.Task[None] | None = None
+        self._is_endless = False
 
     def receive(self, data: bytes) -> None:
         """Take a part of the body; refuse one that is too large."""
@@ -46,6 +47,12 @@ class PageRequest:
         if self._task is not None:
             self._task.cancel()
 
+    def stop(self) -> None:
+        """End an answer that goes on for ever."""
+        if self._is_endless and self._task is not None:
+            self._task.cancel()
+            self._stream.abort(ErrorCode.CANCEL)
+
     async def _answer(self) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers.items()}
         path = headers.get(":path", "/").partition("?")[0]
@@ -64,6 +71,7 @@ class PageRequest:
         if isinstance(response.body, bytes):
             self._stream.send(response.body)
         else:
+            self._is_endless = True
             async with aclosing(response.body) as pieces:
                 async for piece in pieces:
                     self._stream.send(piece)

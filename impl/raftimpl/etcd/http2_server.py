@@ -118,10 +118,12 @@ class Http2Connection(asyncio.Protocol):
         self._flush()
         self._transport.close()
 
-    def go_away(self) -> None:
+    def stop(self) -> None:
         """Take no new streams; close when those that are open have ended."""
         self._is_going_away = True
         self.write(h2.go_away(self._last_stream, ErrorCode.NO_ERROR))
+        for stream in list(self._streams.values()):
+            cast("Exchange", stream.exchange).stop()
         if not self._streams:
             self._flush_and_close()
 

@@ -23,6 +23,9 @@ class Exchange(Protocol):
     def reset(self) -> None:
         """The client is not interested any more, or gone."""
 
+    def stop(self) -> None:
+        """The server stops: end what would not end by itself."""
+
 
 class Block:
     """The end of a stream, with trailers or without."""

@@ -60,6 +60,8 @@ class HttpConnection(asyncio.Protocol):
         self._head: h11.Request | None = None
         self._body = bytearray()
         self._answering: asyncio.Task[None] | None = None
+        self._is_endless = False
+        self._is_stopping = False
         self._may_write = asyncio.Event()
         self._may_write.set()
 
@@ -74,8 +76,14 @@ class HttpConnection(asyncio.Protocol):
         if self._answering is not None:
             self._answering.cancel()
 
+    def stop(self) -> None:
+        """Take no more requests; finish the answer that is under way, unless it goes on for ever."""
+        self._is_stopping = True
+        if self._answering is None or self._is_endless:
+            self._transport.close()
+
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection now."""
         self._transport.close()
 
     def pause_writing(self) -> None:
@@ -147,6 +155,7 @@ class HttpConnection(asyncio.Protocol):
             self._send(h11.Data(data=response.body))
         else:
             self._send_head(response.status, headers)
+            self._is_endless = True
             async with aclosing(response.body) as pieces:
                 async for piece in pieces:
                     self._send(h11.Data(data=piece))
@@ -161,9 +170,10 @@ class HttpConnection(asyncio.Protocol):
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed to answer")
             report(task.exception() or RuntimeError("an answer did not come to its end"))
             return
-        if self._http.their_state is not h11.DONE:
+        if self._http.their_state is not h11.DONE or self._is_stopping:
             self._transport.close()
             return
+        self._is_endless = False
         self._http.start_next_cycle()
         self._transport.resume_reading()
         self._proceed()

@@ -63,3 +63,8 @@ def deadline_exceeded() -> RequestError:
 def broken() -> RequestError:
     """Return the refusal of a request on which the server failed for a reason of its own."""
     return RequestError(Code.INTERNAL, "raftproof: the server failed to answer")
+
+
+def stopped() -> RequestError:
+    """Return the news that the server stops."""
+    return RequestError(Code.UNAVAILABLE, "etcdserver: server stopped")

@@ -3,6 +3,7 @@
 import asyncio
 
 from raftimpl.etcd.backend import Backend
+from raftimpl.etcd.failures import report_failure
 from raftimpl.etcd.watch_index import Watcher, WatchIndex
 from raftimpl.store.errors import RequestError
 
@@ -31,6 +32,7 @@ class WatchHub:
         self._index.add(watcher)
         if self._following is None:
             self._following = asyncio.ensure_future(self._follow())
+            self._following.add_done_callback(report_failure)
         return True
 
     def leave(self, watcher: Watcher) -> None:

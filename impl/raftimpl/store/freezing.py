@@ -76,7 +76,7 @@ class Frozen:
         self._leases = tuple((id, contents.leases.ttl(id)) for id in contents.leases)
         self._first_revision = contents.first_revision
         self._compact_revision = contents.compact_revision
-        self._keys = list(contents.keys)
+        self.keys = list(contents.keys)
         self._gone = list(contents.gone)
         self._current = contents.current.copy()
         self._history = contents.history.copy()
@@ -108,7 +108,7 @@ class Frozen:
         before: dict[bytes, KeyValue | None] = {}
         for event in chain.from_iterable(self._history):
             before.setdefault(event.kv.key, event.prev_kv)
-        for key in merge(self._keys, self._gone):
+        for key in merge(self.keys, self._gone):
             kv = before[key] if key in before else self._current[key]
             if kv is not None:
                 yield kv

@@ -114,7 +114,7 @@ class Machine:
 
     def freeze(self) -> "FrozenMachine":
         """Return the machine as it is now, to be encoded while it goes on changing. Takes some 0.1 us a key."""
-        sessions = tuple((origin, *number) for origin, number in sorted(self.sessions.items()))
+        sessions = tuple((origin, *number) for origin, number in self.sessions.items())
         return FrozenMachine(Sessions(self.applied_index, sessions), self.store.freeze())
 
 
