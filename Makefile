@@ -36,7 +36,7 @@ $(VENV)/python-is-new-enough:
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(VENV)/python-is-new-enough
-	$(PIP) --editable .
+	$(PIP) --editable '.[server]'
 	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/python-is-new-enough

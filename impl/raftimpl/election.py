@@ -3,12 +3,11 @@
 from msgspec.structs import replace
 
 from raftimpl.cluster import Cluster
-from raftimpl.log import last_index, last_term
-from raftimpl.messages import Entry, RequestVote, RequestVoteResponse
+from raftimpl.messages import Entry, RequestVote, RequestVoteResponse, TimeoutNow
 from raftimpl.replication import append_to_own_log
-from raftimpl.sending import broadcast_append_entries
+from raftimpl.sending import broadcast_append_entries, send_what_is_missing
 from raftimpl.state import Role, ServerState
-from raftimpl.step import Effects, ElectionTimeout, Send
+from raftimpl.step import Effects, ElectionTimeout, QuorumTimeout, Send, TransferLeadership
 
 
 def election_timeout(cluster: Cluster, state: ServerState, _: ElectionTimeout) -> Effects:
@@ -20,7 +19,7 @@ def election_timeout(cluster: Cluster, state: ServerState, _: ElectionTimeout) -
         role=Role.CANDIDATE,
         voted_for=state.id,
     )
-    request = RequestVote(candidate.current_term, last_index(state.log), last_term(state.log))
+    request = RequestVote(candidate.current_term, state.log.last_index, state.log.last_term)
     requests = tuple(Send(peer, request) for peer in cluster.peers(state.id))
     elected = count_vote(cluster, candidate, state.id)
     return Effects(elected.state, requests + elected.sends, reset_election_timer=True)
@@ -60,15 +59,38 @@ def become_leader(cluster: Cluster, state: ServerState) -> Effects:
 
     The no-op commits what earlier terms have left (section 5.4.2, section 8).
     """
-    next_index = last_index(state.log) + 1
+    next_index = state.log.last_index + 1
     leader = replace(
         state,
         role=Role.LEADER,
         leader_id=state.id,
         votes_granted=frozenset(),
         next_index=tuple(0 if server == state.id else next_index for server in range(cluster.servers)),
-        match_index=tuple(last_index(state.log) if server == state.id else 0 for server in range(cluster.servers)),
+        match_index=tuple(state.log.last_index if server == state.id else 0 for server in range(cluster.servers)),
         acked_round=(0,) * cluster.servers,
     )
     leader = append_to_own_log(cluster, leader, Entry(state.current_term))
     return Effects(leader, broadcast_append_entries(cluster, leader))
+
+
+def quorum_timeout(cluster: Cluster, state: ServerState, _: QuorumTimeout) -> Effects:
+    """Stop leading when no quorum answers: clients should ask elsewhere (thesis 6.2)."""
+    if state.role is not Role.LEADER:
+        return Effects(state)
+    return Effects(cluster.rules.stepped_aside(state), reset_election_timer=True)
+
+
+def transfer_leadership(cluster: Cluster, state: ServerState, request: TransferLeadership) -> Effects:
+    """Ask a follower to take over, or first send it what it lacks (thesis 3.10)."""
+    if state.role is not Role.LEADER or request.target == state.id:
+        return Effects(state)
+    if not cluster.rules.may_take_over(state, request.target):
+        return Effects(state, (send_what_is_missing(cluster, state, request.target),))
+    return Effects(state, (Send(request.target, TimeoutNow(state.current_term)),))
+
+
+def timeout_now(cluster: Cluster, state: ServerState, _: int, request: TimeoutNow) -> Effects:
+    """Start an election at once, if the leader of this term asks for it (thesis 3.10)."""
+    if not cluster.rules.obeys_timeout_now(state, request):
+        return Effects(state)
+    return election_timeout(cluster, state, ElectionTimeout())

@@ -7,6 +7,7 @@ The checker checks these on every step that it executes; whoever drives the core
 from collections.abc import Callable
 
 from raftimpl.errors import InvariantViolationError
+from raftimpl.log import Log
 from raftimpl.state import Role, ServerState, durable
 from raftimpl.step import Persist, Step
 
@@ -44,13 +45,22 @@ def one_vote_a_term(before: ServerState, step: Step) -> bool:
 
 def leader_append_only(before: ServerState, step: Step) -> bool:
     """A leader never overwrites or deletes entries in its log, it only appends (section 5.3)."""
-    return not leads(step.state) or not leads(before) or step.state.log[: len(before.log)] == before.log
+    if not (leads(step.state) and leads(before)):
+        return True
+    return has_entries_of(step.state.log, before.log, before.log.last_index)
 
 
 def committed_entries_stay(before: ServerState, step: Step) -> bool:
-    """Entries up to commit_index are in the log and never change there (section 5.4)."""
-    committed = before.log[: before.commit_index]
-    return step.state.log[: before.commit_index] == committed and step.state.commit_index <= len(step.state.log)
+    """Entries up to commit_index are in the log, or a snapshot stands for them; they never change (section 5.4)."""
+    after = step.state
+    is_there = after.log.snapshot.last_included_index <= after.commit_index <= after.log.last_index
+    return is_there and has_entries_of(after.log, before.log, before.commit_index)
+
+
+def snapshots_only_advance(before: ServerState, step: Step) -> bool:
+    """A snapshot gives way only to one that goes further (section 7)."""
+    old, new = before.log.snapshot, step.state.log.snapshot
+    return new == old or new.last_included_index > old.last_included_index
 
 
 def persist_first(before: ServerState, step: Step) -> bool:
@@ -58,6 +68,12 @@ def persist_first(before: ServerState, step: Step) -> bool:
     changed = durable(before) != durable(step.state)
     writes = [isinstance(output, Persist) for output in step.outputs]
     return writes == [changed and position == 0 for position in range(len(writes))] and any(writes) == changed
+
+
+def has_entries_of(log: Log, other: Log, last: int) -> bool:
+    """Tell whether a log has the entries of another one up to `last`, as far as both still have them."""
+    first = max(log.first_index, other.first_index)
+    return log.after(first - 1, last + 1 - first) == other.after(first - 1, last + 1 - first) if first <= last else True
 
 
 def leads(state: ServerState) -> bool:
@@ -73,6 +89,7 @@ INVARIANTS: dict[str, Callable[[ServerState, Step], bool]] = {
     "One Vote a Term": one_vote_a_term,
     "Leader Append-Only": leader_append_only,
     "Committed Entries Stay": committed_entries_stay,
+    "Snapshots Only Advance": snapshots_only_advance,
     "Persist First": persist_first,
 }
 

@@ -1,40 +1,79 @@
-"""The log: a tuple of entries; the entry at index i is log[i - 1]."""
+"""The log: entries that follow on a snapshot (sections 5.3 and 7).
 
-from raftimpl.messages import Entry
+Indexes are those of the whole log, from 1 on, whatever part of it a snapshot stands for.
+"""
 
-Log = tuple[Entry, ...]
+from raftimpl.messages import Entry, Snapshot
+from raftimpl.values import Value
 
-
-def last_index(log: Log) -> int:
-    """Return the index of the last entry, 0 for an empty log."""
-    return len(log)
-
-
-def term_at(log: Log, index: int) -> int:
-    """Return the term of the entry at `index`, 0 for index 0. Raises IndexError beyond the log."""
-    return log[index - 1].term if index > 0 else 0
+Entries = tuple[Entry, ...]
 
 
-def last_term(log: Log) -> int:
-    """Return the term of the last entry, 0 for an empty log."""
-    return term_at(log, last_index(log))
+class Log(Value, frozen=True):
+    """The entries after those that the snapshot stands for."""
+
+    entries: Entries = ()
+    snapshot: Snapshot = Snapshot()
+
+    @property
+    def first_index(self) -> int:
+        """The index of the first entry after the snapshot, whether or not there is one."""
+        return self.snapshot.last_included_index + 1
+
+    @property
+    def last_index(self) -> int:
+        """The index of the last entry, 0 for an empty log."""
+        return self.snapshot.last_included_index + len(self.entries)
+
+    @property
+    def last_term(self) -> int:
+        """The term of the last entry, 0 for an empty log."""
+        return self.term_at(self.last_index)
+
+    def entry_at(self, index: int) -> Entry:
+        """Return the entry at an index. Raises IndexError for one that a snapshot stands for, or beyond the log."""
+        if index < self.first_index:
+            raise IndexError(f"the entry at index {index} is not kept: the log begins at {self.first_index}")
+        return self.entries[index - self.first_index]
+
+    def term_at(self, index: int) -> int:
+        """Return the term of the entry at an index, 0 for index 0. Raises IndexError if it is not known."""
+        if index == self.snapshot.last_included_index:
+            return self.snapshot.last_included_term
+        return self.entry_at(index).term
+
+    def has_entry(self, index: int, term: int) -> bool:
+        """Tell whether the log has an entry with that index and term; (0, 0) is in every log.
+
+        Raises IndexError for an index before the snapshot's last.
+        """
+        return index <= self.last_index and self.term_at(index) == term
+
+    def after(self, index: int, limit: int | None = None) -> Entries:
+        """Return at most `limit` entries that follow the one at `index`, which is not before the snapshot's last."""
+        start = index + 1 - self.first_index
+        return self.entries[start : None if limit is None else start + limit]
+
+    def up_to(self, index: int) -> "Log":
+        """Return the log without the entries after `index`, which is not before the snapshot's last."""
+        return Log(self.entries[: index + 1 - self.first_index], self.snapshot)
+
+    def extended(self, entries: Entries) -> "Log":
+        """Return the log with entries appended."""
+        return Log(self.entries + entries, self.snapshot)
+
+    def begun_by(self, snapshot: Snapshot) -> "Log":
+        """Return the log with a later snapshot in place of the entries up to its last, and of those alone."""
+        return Log(self.entries[snapshot.last_included_index + 1 - self.first_index :], snapshot)
+
+    def first_index_of_term(self, term: int) -> int | None:
+        """Return the index of the first entry of that term after the snapshot, None if there is none."""
+        return next((index for index, entry in enumerate(self.entries, self.first_index) if entry.term == term), None)
+
+    def last_index_of_term(self, term: int, at_most: int) -> int | None:
+        """Return the index of the last entry of that term up to `at_most`, None if none is known."""
+        known = range(min(at_most, self.last_index), max(self.snapshot.last_included_index, 1) - 1, -1)
+        return next((index for index in known if self.term_at(index) == term), None)
 
 
-def entries_after(log: Log, index: int, limit: int) -> Log:
-    """Return at most `limit` entries that follow the one at `index`."""
-    return log[index : index + limit]
-
-
-def has_entry(log: Log, index: int, term: int) -> bool:
-    """Tell whether the log has an entry with that index and term; (0, 0) is in every log."""
-    return index <= last_index(log) and term_at(log, index) == term
-
-
-def first_index_of_term(log: Log, term: int) -> int | None:
-    """Return the index of the first entry of that term, None if there is none."""
-    return next((index for index, entry in enumerate(log, 1) if entry.term == term), None)
-
-
-def last_index_of_term(log: Log, term: int, at_most: int) -> int | None:
-    """Return the index of the last entry of that term among the first `at_most`, None if there is none."""
-    return next((i for i in range(min(at_most, len(log)), 0, -1) if log[i - 1].term == term), None)
+EMPTY = Log()

@@ -18,6 +18,18 @@ class Entry(Value, frozen=True):
     command: bytes | None = None
 
 
+class Snapshot(Value, frozen=True):
+    """The state machine as it is after the entry at `last_included_index` (section 7).
+
+    It stands for the log up to there. The core never looks into `content`: it is what the state machine has saved,
+    or a name under which the driver finds that.
+    """
+
+    last_included_index: int = 0
+    last_included_term: int = 0
+    content: bytes = b""
+
+
 class RequestVote(Value, frozen=True, tag=True):
     """A candidate asks for a vote in `term` and shows how far its log reaches (section 5.2, 5.4.1)."""
 
@@ -67,6 +79,24 @@ class AppendEntriesResponse(Value, frozen=True, tag=True):
     read_round: int = 0
 
 
+class InstallSnapshot(Value, frozen=True, tag=True):
+    """A leader brings a follower that lacks what the leader no longer has in its log up to a snapshot (Figure 13).
+
+    It comes in one piece: to divide it is the transport's business. The answer is AppendEntriesResponse, as to
+    AppendEntries with all entries up to the snapshot's last; so is `read_round`.
+    """
+
+    term: int
+    snapshot: Snapshot
+    read_round: int = 0
+
+
+class TimeoutNow(Value, frozen=True, tag=True):
+    """A leader asks a follower to start an election at once, and so to become its successor (thesis, section 3.10)."""
+
+    term: int
+
+
 class ForwardedRequest(Value, frozen=True, tag=True):
     """A follower hands a client's command on to the leader (section 8)."""
 
@@ -94,6 +124,8 @@ Message = (
     | RequestVoteResponse
     | AppendEntries
     | AppendEntriesResponse
+    | InstallSnapshot
+    | TimeoutNow
     | ForwardedRequest
     | ReadIndexRequest
     | ReadIndexResponse

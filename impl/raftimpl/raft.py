@@ -8,15 +8,24 @@ from collections.abc import Callable
 from typing import Any
 
 from raftimpl.cluster import Cluster
-from raftimpl.election import election_timeout, request_vote, request_vote_response
+from raftimpl.election import (
+    election_timeout,
+    quorum_timeout,
+    request_vote,
+    request_vote_response,
+    timeout_now,
+    transfer_leadership,
+)
 from raftimpl.messages import (
     AppendEntries,
     AppendEntriesResponse,
     ForwardedRequest,
+    InstallSnapshot,
     ReadIndexRequest,
     ReadIndexResponse,
     RequestVote,
     RequestVoteResponse,
+    TimeoutNow,
 )
 from raftimpl.reading import read_index_request, read_index_response, read_request, release_reads
 from raftimpl.replication import (
@@ -26,21 +35,26 @@ from raftimpl.replication import (
     forwarded_request,
     heartbeat_timeout,
 )
+from raftimpl.snapshotting import compact, install_snapshot
 from raftimpl.state import ServerState
 from raftimpl.step import (
     Apply,
     ClientRequest,
+    Compact,
     Effects,
     ElectionTimeout,
     HeartbeatTimeout,
     Input,
     Output,
+    QuorumTimeout,
     ReadReady,
     ReadRequest,
     Receive,
     RefuseNoLeader,
     ResetElectionTimer,
+    Restore,
     Step,
+    TransferLeadership,
 )
 from raftimpl.validation import check_input
 
@@ -69,13 +83,18 @@ def other_outputs(
     before: ServerState, after: ServerState, effects: Effects, ready: tuple[int, ...]
 ) -> tuple[Output, ...]:
     """Return what is to be done besides persisting: messages, newly committed entries, answers."""
+    snapshot = after.log.snapshot
+    restored = (Restore(snapshot),) if snapshot.last_included_index > before.commit_index else ()
     applied = tuple(
-        Apply(index, after.log[index - 1])
-        for index in range(before.commit_index + 1, min(after.commit_index, len(after.log)) + 1)
+        Apply(index, after.log.entry_at(index))
+        for index in range(
+            max(before.commit_index + 1, after.log.first_index), min(after.commit_index, after.log.last_index) + 1
+        )
     )
     return (
         *effects.sends,
         *((ResetElectionTimer(),) if effects.reset_election_timer else ()),
+        *restored,
         *applied,
         *(ReadReady(request_id) for request_id in ready),
         *((RefuseNoLeader(),) if effects.refused else ()),
@@ -88,6 +107,9 @@ INPUT_HANDLERS: dict[type, Callable[[Cluster, ServerState, Any], Effects]] = {
     ClientRequest: client_request,
     ReadRequest: read_request,
     Receive: receive,
+    QuorumTimeout: quorum_timeout,
+    Compact: compact,
+    TransferLeadership: transfer_leadership,
 }
 
 MESSAGE_HANDLERS: dict[type, Callable[[Cluster, ServerState, int, Any], Effects]] = {
@@ -95,6 +117,8 @@ MESSAGE_HANDLERS: dict[type, Callable[[Cluster, ServerState, int, Any], Effects]
     RequestVoteResponse: request_vote_response,
     AppendEntries: append_entries,
     AppendEntriesResponse: append_entries_response,
+    InstallSnapshot: install_snapshot,
+    TimeoutNow: timeout_now,
     ForwardedRequest: forwarded_request,
     ReadIndexRequest: read_index_request,
     ReadIndexResponse: read_index_response,

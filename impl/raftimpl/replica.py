@@ -14,7 +14,7 @@ from rpds import HashTrieMap
 
 from raftimpl import step as core
 from raftimpl.cluster import Cluster
-from raftimpl.errors import MalformedInputError
+from raftimpl.errors import InvariantViolationError, MalformedInputError
 from raftimpl.invariants import require_invariants
 from raftimpl.keyvalue import Answer, Command, Store, apply_command, decode_command, encode_command, read
 from raftimpl.messages import Entry
@@ -143,6 +143,8 @@ def core_step(cluster: Cluster, replica: Replica, input: core.Input, request_id:
             case core.ReadReady(ready_id):
                 replica, answers = answer_read(replica, ready_id)
                 outputs += answers
+            case core.Restore():
+                raise InvariantViolationError("a replica fills its store from the whole log, and has no snapshots")
             case core.RefuseNoLeader():
                 assert request_id is not None
                 replica = without_request(replica, request_id)

@@ -4,10 +4,9 @@ from msgspec.structs import replace
 
 from raftimpl.cluster import Cluster
 from raftimpl.errors import InvariantViolationError
-from raftimpl.log import last_index
-from raftimpl.messages import AppendEntries, AppendEntriesResponse, Entry, ForwardedRequest
+from raftimpl.messages import AppendEntries, AppendEntriesResponse, Entry, ForwardedRequest, InstallSnapshot
 from raftimpl.reading import confirm_reads
-from raftimpl.sending import broadcast_append_entries, send_append_entries
+from raftimpl.sending import broadcast_append_entries, send_what_is_missing
 from raftimpl.state import Role, ServerState
 from raftimpl.step import ClientRequest, Effects, HeartbeatTimeout, Send
 from raftimpl.values import with_item
@@ -41,7 +40,7 @@ def lead_request(cluster: Cluster, state: ServerState, command: bytes) -> Effect
 def append_to_own_log(cluster: Cluster, state: ServerState, entry: Entry) -> ServerState:
     """Append to the leader's own log, which counts for the quorum (and is all of it in a cluster of one)."""
     log = cluster.rules.appended_log(state, entry)
-    match_index = with_item(state.match_index, state.id, last_index(log))
+    match_index = with_item(state.match_index, state.id, log.last_index)
     leader = replace(state, log=log, match_index=match_index)
     return replace(leader, commit_index=cluster.rules.leader_commit_index(leader))
 
@@ -67,10 +66,10 @@ def append_entries_response(
 
 def entries_accepted(cluster: Cluster, state: ServerState, follower: int, response: AppendEntriesResponse) -> Effects:
     """Advance match_index and next_index, and with them the commit index, which the followers learn at once."""
-    if response.index > last_index(state.log):
+    if response.index > state.log.last_index:
         raise InvariantViolationError(
             f"server {follower} acknowledges index {response.index} to server {state.id}, "
-            f"whose log in term {state.current_term} ends at {last_index(state.log)}"
+            f"whose log in term {state.current_term} ends at {state.log.last_index}"
         )
     known = state.match_index[follower]
     match_index = cluster.rules.advanced_match_index(known, response.index)
@@ -84,8 +83,8 @@ def entries_accepted(cluster: Cluster, state: ServerState, follower: int, respon
     leader = replace(leader, commit_index=cluster.rules.leader_commit_index(leader))
     if leader.commit_index != state.commit_index:
         return Effects(leader, broadcast_append_entries(cluster, leader))
-    if match_index < last_index(leader.log):
-        return Effects(leader, (send_append_entries(cluster, leader, follower),))
+    if match_index < leader.log.last_index:
+        return Effects(leader, (send_what_is_missing(cluster, leader, follower),))
     return Effects(leader)
 
 
@@ -95,7 +94,7 @@ def entries_refused(cluster: Cluster, state: ServerState, follower: int, respons
         return Effects(state)
     next_index = cluster.rules.backed_up_next_index(state, response)
     leader = replace(state, next_index=with_item(state.next_index, follower, next_index))
-    return Effects(leader, (send_append_entries(cluster, leader, follower),))
+    return Effects(leader, (send_what_is_missing(cluster, leader, follower),))
 
 
 # The follower
@@ -105,12 +104,8 @@ def append_entries(cluster: Cluster, state: ServerState, leader: int, request: A
     """Answer the leader (Figure 2, AppendEntries)."""
     if request.term < state.current_term:
         return Effects(state, (Send(leader, AppendEntriesResponse(state.current_term, False)),))
-    if state.role is Role.LEADER:
-        raise InvariantViolationError(
-            f"server {leader} sent AppendEntries as leader of term {request.term}, which server {state.id} leads"
-        )
     rules = cluster.rules
-    follower = rules.follower_of_leader(state, leader)
+    follower = hear_from_leader(cluster, state, leader, request)
     if not rules.log_matches(follower.log, request.prev_log_index, request.prev_log_term):
         return Effects(follower, (Send(leader, refusal(cluster, follower, request)),), reset_election_timer=True)
     last_new_index = request.prev_log_index + len(request.entries)
@@ -126,6 +121,18 @@ def append_entries(cluster: Cluster, state: ServerState, leader: int, request: A
         read_round=request.read_round,
     )
     return Effects(follower, (Send(leader, response),), reset_election_timer=True)
+
+
+def hear_from_leader(
+    cluster: Cluster, state: ServerState, leader: int, request: AppendEntries | InstallSnapshot
+) -> ServerState:
+    """Follow the leader of the own term; there is no second one (section 5.2)."""
+    if state.role is Role.LEADER:
+        raise InvariantViolationError(
+            f"server {leader} sent {type(request).__name__} as leader of term {request.term}, "
+            f"which server {state.id} leads"
+        )
+    return cluster.rules.follower_of_leader(state, leader)
 
 
 def refusal(cluster: Cluster, follower: ServerState, request: AppendEntries) -> AppendEntriesResponse:

@@ -19,7 +19,7 @@ class DurableState(Value, frozen=True):
 
     current_term: int = 0
     voted_for: int | None = None
-    log: Log = ()
+    log: Log = Log()
 
 
 class PendingRead(Value, frozen=True):
@@ -53,7 +53,7 @@ class ServerState(Value, frozen=True):
     # Persistent on all servers.
     current_term: int = 0
     voted_for: int | None = None
-    log: Log = ()
+    log: Log = Log()
 
     # Volatile on all servers.
     role: Role = Role.FOLLOWER

@@ -6,7 +6,7 @@ carried out in their order; above all a Persist must be on disk before the outpu
 
 from typing import NamedTuple
 
-from raftimpl.messages import Entry, Message
+from raftimpl.messages import Entry, Message, Snapshot
 from raftimpl.state import ServerState
 from raftimpl.values import Value
 
@@ -42,19 +42,50 @@ class ReadRequest(Value, frozen=True, tag=True):
     request_id: int
 
 
-Input = ElectionTimeout | HeartbeatTimeout | Receive | ClientRequest | ReadRequest
+class QuorumTimeout(Value, frozen=True, tag=True):
+    """A leader has not heard from a quorum for an election timeout (thesis, section 6.2); nothing on other servers."""
+
+
+class Compact(Value, frozen=True, tag=True):
+    """The state machine is saved as it was after the entry at `last_included_index` (section 7).
+
+    `content` is a snapshot's (see `raftimpl.messages.Snapshot`), and already durable.
+    """
+
+    last_included_index: int
+    content: bytes
+
+
+class TransferLeadership(Value, frozen=True, tag=True):
+    """Another server shall lead (thesis, section 3.10). If it lacks entries it is sent them; then ask again."""
+
+    target: int
+
+
+Input = (
+    ElectionTimeout
+    | HeartbeatTimeout
+    | Receive
+    | ClientRequest
+    | ReadRequest
+    | QuorumTimeout
+    | Compact
+    | TransferLeadership
+)
 
 
 class Persist(Value, frozen=True, tag=True):
     """Write to disk, as one atomic write, before any later output.
 
-    The durable log becomes its entries before `first_index`, followed by `entries`.
+    If there is a `snapshot`, it first takes the place of the entries up to its last. Then the durable log becomes its
+    entries before `first_index`, followed by `entries`.
     """
 
     current_term: int
     voted_for: int | None
     first_index: int
     entries: tuple[Entry, ...] = ()
+    snapshot: Snapshot | None = None
 
 
 class Send(Value, frozen=True, tag=True):
@@ -75,6 +106,12 @@ class Apply(Value, frozen=True, tag=True):
     entry: Entry
 
 
+class Restore(Value, frozen=True, tag=True):
+    """The state machine becomes what the snapshot holds: it is at its last included index then."""
+
+    snapshot: Snapshot
+
+
 class ReadReady(Value, frozen=True, tag=True):
     """The read may be answered now, from the state machine as it is after the Apply outputs before this."""
 
@@ -85,7 +122,7 @@ class RefuseNoLeader(Value, frozen=True, tag=True):
     """The request was not accepted: this server knows of no leader in its term. Nothing was done."""
 
 
-Output = Persist | Send | ResetElectionTimer | Apply | ReadReady | RefuseNoLeader
+Output = Persist | Send | ResetElectionTimer | Restore | Apply | ReadReady | RefuseNoLeader
 
 
 class Step(NamedTuple):

@@ -5,21 +5,24 @@ same where it is sent and where it arrives.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from msgspec.structs import replace
 
-from raftimpl.log import Log, last_index
+from raftimpl.log import EMPTY, Entries, Log
 from raftimpl.messages import (
     AppendEntries,
     AppendEntriesResponse,
     Entry,
     ForwardedRequest,
+    InstallSnapshot,
     Message,
     ReadIndexRequest,
     ReadIndexResponse,
     RequestVote,
     RequestVoteResponse,
+    TimeoutNow,
 )
 from raftimpl.rules import persist_change
 from raftimpl.state import DurableState, Role, ServerState, durable
@@ -30,7 +33,13 @@ Json = dict[str, Any]
 FORMAT = "raftproof/trace/1"
 
 HEX = "hex:"
-"""What the text of a command begins with that is no UTF-8, or begins with just that."""
+"""What the text of a command begins with that is no UTF-8, or begins like these texts."""
+
+DIGEST = "sha256:"
+"""What the text of a long command begins with."""
+
+LONGEST_TEXT = 128
+"""Bytes of a command that is told in full."""
 
 EVENTS: Mapping[type, str] = {
     ElectionTimeout: "timeout",
@@ -77,7 +86,7 @@ def known_of_torn_step(
     return replace(base, current_term=disk.current_term, voted_for=disk.voted_for, log=disk.log)
 
 
-def start_record(names: Sequence[str], after: ServerState, known: Log = ()) -> Json:
+def start_record(names: Sequence[str], after: ServerState, known: Log = EMPTY) -> Json:
     """Return the start of a server. `known` is the log that it had, as far as the trace tells, before it crashed."""
     return {
         "server": names[after.id],
@@ -94,7 +103,7 @@ def state_record(names: Sequence[str], state: ServerState) -> Json:
         "vote": None if state.voted_for is None else names[state.voted_for],
         "role": state.role.value,
         "commit": state.commit_index,
-        "last": last_index(state.log),
+        "last": state.log.last_index,
     }
     if state.role is Role.CANDIDATE:
         record["votes"] = [names[server] for server in sorted(state.votes_granted)]
@@ -104,14 +113,14 @@ def state_record(names: Sequence[str], state: ServerState) -> Json:
 
 
 def log_change(known: Log, after: ServerState) -> Json:
-    """Return the field `log` of a step; nothing if the log is as it was."""
-    if known == after.log:
+    """Return the field `log` of a step; nothing if the log is as it was, or only a snapshot is new."""
+    if known == after.log or known.snapshot != after.log.snapshot:
         return {}
     change = persist_change(known, after)
     return {"log": {"keep": change.first_index - 1, "entries": entry_records(change.entries)}}
 
 
-def entry_records(entries: Log) -> list[Json]:
+def entry_records(entries: Entries) -> list[Json]:
     """Return log entries."""
     return [entry_record(entry) for entry in entries]
 
@@ -122,12 +131,14 @@ def entry_record(entry: Entry) -> Json:
 
 
 def text_of(command: bytes) -> str:
-    """Return a command as a text; different commands have different texts."""
+    """Return a command as a text; different commands have different texts (as far as SHA-256 tells)."""
+    if len(command) > LONGEST_TEXT:
+        return DIGEST + sha256(command).hexdigest()
     try:
         text = command.decode("utf-8")
     except UnicodeDecodeError:
         return HEX + command.hex()
-    return HEX + command.hex() if text.startswith(HEX) else text
+    return HEX + command.hex() if text.startswith((HEX, DIGEST)) else text
 
 
 def message_record(names: Sequence[str], sender: int, to: int, message: Message) -> Json:
@@ -161,6 +172,16 @@ def append_entries_response(message: AppendEntriesResponse) -> Json:
     return {"success": True, "index": message.index} if message.success else {"success": False}
 
 
+def install_snapshot(message: InstallSnapshot) -> Json:
+    """Return the fields of InstallSnapshot: up to which entry it goes."""
+    return {"index": message.snapshot.last_included_index, "index_term": message.snapshot.last_included_term}
+
+
+def nothing(_: TimeoutNow) -> Json:
+    """Return the fields of a message that has none but its term."""
+    return {}
+
+
 def other(message: ForwardedRequest | ReadIndexRequest | ReadIndexResponse) -> Json:
     """Return the fields of a message that only carries a term, as far as the specification sees."""
     return {"what": type(message).__name__}
@@ -171,6 +192,8 @@ MESSAGES: Mapping[type, tuple[str, Callable[[Any], Json]]] = {
     RequestVoteResponse: ("RequestVoteResponse", request_vote_response),
     AppendEntries: ("AppendEntries", append_entries),
     AppendEntriesResponse: ("AppendEntriesResponse", append_entries_response),
+    InstallSnapshot: ("InstallSnapshot", install_snapshot),
+    TimeoutNow: ("TimeoutNow", nothing),
     ForwardedRequest: ("Other", other),
     ReadIndexRequest: ("Other", other),
     ReadIndexResponse: ("Other", other),

@@ -8,15 +8,24 @@ from typing import Any
 
 from raftimpl.cluster import Cluster
 from raftimpl.errors import MalformedInputError
-from raftimpl.messages import AppendEntries, AppendEntriesResponse, Message, ReadIndexResponse, RequestVote
+from raftimpl.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    InstallSnapshot,
+    Message,
+    ReadIndexResponse,
+    RequestVote,
+)
 from raftimpl.state import ServerState
-from raftimpl.step import Input, Receive
+from raftimpl.step import Input, Receive, TransferLeadership
 
 
 def check_input(cluster: Cluster, state: ServerState, input: Input) -> None:
     """Raise MalformedInputError, naming the input and what is wrong with it, unless it is well formed."""
     if not isinstance(input, Input):
         raise MalformedInputError(f"not an input of the core: {input!r}")
+    if isinstance(input, TransferLeadership) and input.target not in range(cluster.servers):
+        raise MalformedInputError(f"server {input.target!r} cannot lead this cluster of {cluster.servers}")
     if isinstance(input, Receive):
         for fault in message_faults(cluster, state, input):
             raise MalformedInputError(f"server {state.id} got a malformed message from {input.sender}: {fault}")
@@ -73,6 +82,14 @@ def append_entries_response_faults(message: AppendEntriesResponse) -> Iterator[s
         yield f"the refusal of index {message.index} hints at index {message.conflict_index}, which is not before it"
 
 
+def install_snapshot_faults(message: InstallSnapshot) -> Iterator[str]:
+    """A snapshot stands for at least one entry, of the leader's term or an earlier one."""
+    snapshot = message.snapshot
+    if snapshot.last_included_index < 1 or message.read_round < 0:
+        yield f"last_included_index {snapshot.last_included_index} is below 1 or read_round is negative"
+    yield from position_faults("last included", snapshot.last_included_index, snapshot.last_included_term, message.term)
+
+
 def read_index_response_faults(message: ReadIndexResponse) -> Iterator[str]:
     """A read index is a log index."""
     if message.read_index < 0:
@@ -83,5 +100,6 @@ FAULTS: dict[type, Callable[[Any], Iterator[str]]] = {
     RequestVote: request_vote_faults,
     AppendEntries: append_entries_faults,
     AppendEntriesResponse: append_entries_response_faults,
+    InstallSnapshot: install_snapshot_faults,
     ReadIndexResponse: read_index_response_faults,
 }

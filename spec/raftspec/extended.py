@@ -2,11 +2,11 @@
 
 Added are changes of the membership, one server at a time or by joint consensus (thesis, chapter 4; as in etcd, a change
 counts for a server when it applies the entry), the PreVote phase (thesis, 9.6), heartbeats that carry only a commit
-index, refusals, commit indexes that survive a crash, and leaders that step aside. Nothing of it is proved: only
-`raftspec.raft` is. Walks and explorations check that it keeps the promises of `raftspec.safety`.
+index, refusals, entries that are learned to be committed in other ways, and candidates that give up. Nothing of it is
+proved: only `raftspec.raft` is. Walks and explorations check that it keeps the promises of `raftspec.safety`.
 
-What needs no rule of its own: a snapshot is AppendEntries with all entries up to an index, which are committed; leader
-transfer is a Timeout at a chosen time; a learner is a server that is no voter of the configuration.
+What needs no rule of its own: snapshots and leader transfer, as `raftspec.raft` says; a learner is a server that is no
+voter of the configuration.
 """
 
 from collections.abc import Mapping
@@ -43,6 +43,7 @@ from raftspec.raft import (
     QUORUM,
     RESTART,
     SERVER,
+    STEP_ASIDE,
     TERM,
     TIMEOUT,
     UPDATE_TERM,
@@ -75,7 +76,6 @@ from raftspec.raft import (
     u,
     voted,
     voted_for,
-    votes_granted,
 )
 from raftspec.safety import SAFETY, STEPS
 
@@ -207,13 +207,11 @@ HANDLE_REQUEST_PRE_VOTE = Action(
     },
     update=(pre_vote[n, t, c].becomes(TRUE),),
 )
-STEP_ASIDE = Action(
-    "StepAside",
-    "A candidate that cannot win, or a leader that hears of no quorum, becomes a follower.",
-    "thesis, section 6.2",
-    (n,),
+EXTENDED_STEP_ASIDE = replace(
+    STEP_ASIDE,
+    meaning="A candidate that cannot win, or a leader that hears of no quorum, becomes a follower of its own term.",
     guard={"it is a candidate or leads": any_of(candidate[n], leader[n])},
-    update=(candidate[n].becomes(FALSE), leader[n].becomes(FALSE)),
+    update=(candidate[n].becomes(FALSE), *STEP_ASIDE.update),
 )
 
 # Log replication
@@ -341,25 +339,16 @@ APPLY_CONFIGURATION = Action(
 
 # Failures
 
-EXTENDED_RESTART = Action(
-    "Restart",
-    "A server crashes and comes back as a follower with its term, vote and log; it may have kept on disk how much is "
-    "committed, and an earlier configuration, whose changes it then applies again.",
-    "Figure 2, State",
-    (n, commit, i, g),
-    guard={
-        "it knew as much to be committed": all_of(commit >= 0, commit <= commit_index[n]),
-        "the configuration was in force here": in_force[n, i, g],
-    },
-    update=(
-        candidate[n].becomes(FALSE),
-        leader[n].becomes(FALSE),
-        commit_index[n].becomes(commit),
-        votes_granted[n, p].becomes(FALSE),
-        match_index[n, p].becomes(0),
+EXTENDED_RESTART = replace(
+    with_guards(
+        RESTART,
+        {"the configuration was in force here": in_force[n, i, g]},
         configuration[n].becomes(g),
         configuration_index[n].becomes(i),
     ),
+    meaning="A server crashes and comes back as a follower with its term, vote and log; it may have kept on disk how "
+    "much is committed, and an earlier configuration, whose changes it then applies again.",
+    parameters=(*RESTART.parameters, i, g),
 )
 
 CHANGED = {
@@ -368,10 +357,11 @@ CHANGED = {
     BECOME_LEADER.name: EXTENDED_BECOME_LEADER,
     CLIENT_REQUEST.name: EXTENDED_CLIENT_REQUEST,
     ADVANCE_COMMIT_INDEX.name: EXTENDED_ADVANCE_COMMIT_INDEX,
+    STEP_ASIDE.name: EXTENDED_STEP_ASIDE,
     RESTART.name: EXTENDED_RESTART,
 }
 ADDED = (
-    REFUSE_VOTE, REQUEST_PRE_VOTE, HANDLE_REQUEST_PRE_VOTE, STEP_ASIDE, HEARTBEAT, REFUSE_APPEND_ENTRIES,
+    REFUSE_VOTE, REQUEST_PRE_VOTE, HANDLE_REQUEST_PRE_VOTE, HEARTBEAT, REFUSE_APPEND_ENTRIES,
     ACKNOWLEDGE_COMMITTED, ACKNOWLEDGE_OWN, TELL_COMMITTED, LEARN_COMMITTED, CHANGE_CONFIGURATION, APPLY_CONFIGURATION,
 )  # fmt: skip
 

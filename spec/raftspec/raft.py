@@ -1,4 +1,4 @@
-"""Abstract Raft: what a cluster of any size may do, in thirteen actions (Raft paper, section 5 and Figure 2).
+"""Abstract Raft: what a cluster of any size may do, in fourteen actions (Raft paper, section 5 and Figure 2).
 
 This is the whole protocol, for any number of servers, terms and entries: elections, replication with truncation,
 commitment, crashes and restarts, on a network that loses, repeats and reorders messages. Index 0 means "before the
@@ -6,7 +6,12 @@ first entry", term 0 "before any election".
 
 Where the paper says how to be quick, and safety does not depend on it, the specification leaves the choice open: when
 a server times out, which entries a leader sends when, how it finds out where a follower's log departs from its own
-(nextIndex, and the refusals that lower it, do not occur). Membership changes, snapshots and reads are not modelled.
+(nextIndex, and the refusals that lower it, do not occur). Membership changes and reads are not modelled.
+
+A snapshot (section 7) needs no state of its own: logs are whole here, and what a server has compacted is still a part
+of its log. InstallSnapshot is AppendEntries with all entries up to an index, which are committed; a server that
+restarts from a snapshot knows the entries for which it stands as committed. Leadership transfer is a Timeout at a
+chosen time.
 """
 
 from raftspec.logic import (
@@ -383,16 +388,25 @@ ADVANCE_COMMIT_INDEX = Action(
 
 # Failures
 
+STEP_ASIDE = Action(
+    "StepAside",
+    "A leader that hears of no quorum becomes a follower of its own term.",
+    "thesis, section 6.2",
+    (n,),
+    guard={"it leads": leader[n]},
+    update=(leader[n].becomes(FALSE),),
+)
 RESTART = Action(
     "Restart",
-    "A server crashes and comes back as a follower with its term, vote and log.",
-    "Figure 2, State",
-    (n,),
-    guard={},
+    "A server crashes and comes back as a follower with its term, vote and log; it may also have kept how much of "
+    "that is committed, or some of it: what a snapshot stands for.",
+    "Figure 2, State; section 7",
+    (n, commit),
+    guard={"it knew as much to be committed": all_of(commit >= 0, commit <= commit_index[n])},
     update=(
         candidate[n].becomes(FALSE),
         leader[n].becomes(FALSE),
-        commit_index[n].becomes(0),
+        commit_index[n].becomes(commit),
         votes_granted[n, p].becomes(FALSE),
         match_index[n, p].becomes(0),
     ),
@@ -401,7 +415,7 @@ RESTART = Action(
 ACTIONS = (
     TIMEOUT, REQUEST_VOTE, UPDATE_TERM, HANDLE_REQUEST_VOTE, HANDLE_VOTE, BECOME_LEADER,
     CLIENT_REQUEST, APPEND_ENTRIES, STEP_DOWN, HANDLE_APPEND_ENTRIES, HANDLE_ACKNOWLEDGEMENT, ADVANCE_COMMIT_INDEX,
-    RESTART,
+    STEP_ASIDE, RESTART,
 )  # fmt: skip
 
 FUNCTIONS = (

@@ -21,11 +21,11 @@ from raftspec.logic import Specification
 from raftspec.proof import RAFT
 
 FOUND_BY_TLC = [
-    (TlcModel(servers=2, terms=1, indexes=1), 100, 14),
-    (TlcModel(servers=2, terms=1, indexes=2, values=2), 486, 16),
-    (TlcModel(servers=2, terms=2, indexes=0), 1665, 18),
-    (TlcModel(servers=3, terms=1, indexes=1), 3510, 19),
-    (TlcModel(), 3989, 21),
+    (TlcModel(servers=2, terms=1, indexes=1), 144, 14),
+    (TlcModel(servers=2, terms=1, indexes=2, values=2), 908, 16),
+    (TlcModel(servers=2, terms=2, indexes=0), 2013, 18),
+    (TlcModel(servers=3, terms=1, indexes=1), 6612, 19),
+    (TlcModel(), 5785, 21),
 ]
 """Models, their numbers of distinct states, and the depth of the search."""
 

@@ -8,6 +8,9 @@ A file is a text with comments (#), commands (> ...) and, below each command, it
     write S TEXT             a client asks S to replicate TEXT
     read S NUMBER            a client asks S for a linearizable read
     crash S                  S crashes and restarts from its disk
+    compact S INDEX          S saves its state machine as it was after the entry at INDEX, and drops the log up to there
+    transfer S T             S, if it leads, shall hand leadership over to T
+    quorum-timeout S         S, if it leads, has heard from no quorum for an election timeout
     deliver A B              the oldest message from A to B arrives
     repeat A B               the same, but it stays under way
     overtake A B             the newest message from A to B arrives, before all others
@@ -24,6 +27,7 @@ from raftcheck.model import Deliver
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.labels import RaftLabels
 from raftcheck.raft.process import Crash, Node, RaftProcess
+from raftcheck.raft.whole_logs import saved, whole
 from raftimpl import step as core
 from raftimpl.cluster import cluster_of
 from raftimpl.state import Role
@@ -55,6 +59,8 @@ class Cluster:
             case core.Send(to, message):
                 self.under_way.append((server, to, message))
                 yield f"    sends {LABELS.value(message)} to s{to}"
+            case core.Restore(snapshot):
+                yield f"    takes over the state machine after index {snapshot.last_included_index}"
             case core.Apply(index, entry):
                 yield f"    applies {LABELS.value(entry)} at index {index}"
             case core.ReadReady(request_id):
@@ -95,6 +101,9 @@ class Runner:
             "heartbeat": lambda s: self.cluster.input(server(s), core.HeartbeatTimeout()),
             "write": lambda s, text: self.cluster.input(server(s), core.ClientRequest(text.encode())),
             "read": lambda s, number: self.cluster.input(server(s), core.ReadRequest(int(number))),
+            "compact": self.compact,
+            "transfer": lambda s, t: self.cluster.input(server(s), core.TransferLeadership(server(t))),
+            "quorum-timeout": lambda s: self.cluster.input(server(s), core.QuorumTimeout()),
             "crash": lambda s: self.cluster.input(server(s), Crash()),
             "deliver": self.deliver,
             "repeat": lambda a, b: self.cluster.deliver(self.cluster.oldest(server(a), server(b))),
@@ -111,6 +120,10 @@ class Runner:
     def new_cluster(self, servers: str, batch: str = "batch=8") -> Iterator[str]:
         self.cluster = Cluster(int(servers), int(batch.removeprefix("batch=")))
         yield from ()
+
+    def compact(self, name: str, index: str) -> Iterator[str]:
+        log = whole(self.cluster.nodes[server(name)].server.log)
+        yield from self.cluster.input(server(name), core.Compact(int(index), saved(log[: int(index)])))
 
     def deliver(self, a: str, b: str) -> Iterator[str]:
         position = self.cluster.oldest(server(a), server(b))

@@ -5,7 +5,7 @@ from typing import Any
 
 from raftimpl import replica as r
 from raftimpl.cluster import cluster_of
-from raftimpl.log import Log
+from raftimpl.log import Entries
 from raftimpl.rules import Rules, persisted
 from raftimpl.state import DurableState, Role
 from raftimpl.step import ElectionTimeout, HeartbeatTimeout, Persist, Receive, Send
@@ -37,14 +37,14 @@ class SimulatedCluster:
         self.refused: set[int] = set()
         self.superseded: set[int] = set()
         self.acknowledged_revision = 1
-        self.committed: Log = ()
+        self.committed: Entries = ()
         self.sequences: dict[str, int] = {}
 
     def take(self, server: int, input: r.ReplicaInput) -> None:
         taken = r.step(self.cluster, self.replicas[server], input)
         self.replicas[server] = taken.replica
         now = taken.replica.server
-        self.committed = max(self.committed, now.log[: now.commit_index], key=len)
+        self.committed = max(self.committed, now.log.entries[: now.commit_index], key=len)
         for output in taken.outputs:
             match output:
                 case Persist():

@@ -104,7 +104,7 @@ def test_a_forward_that_arrives_twice_is_applied_once() -> None:
     request = cluster.write(2, "alice", Put("a", ONE))
     cluster.deliver(0, keep=True)
     cluster.settle({0, 1, 2})
-    assert sum(entry.command is not None for entry in cluster.replicas[0].server.log) == 2
+    assert sum(entry.command is not None for entry in cluster.replicas[0].server.log.entries) == 2
     assert cluster.answer(request) == Answer(Result(True), 2)
     assert cluster.replicas[0].store.revision == 2
 
@@ -205,7 +205,7 @@ def check(cluster: SimulatedCluster) -> None:
         stores.append(store)
     for replica in cluster.replicas:
         server = replica.server
-        assert server.log[: server.commit_index] == longest[: server.commit_index]
+        assert server.log.entries[: server.commit_index] == longest[: server.commit_index]
         assert replica.store == stores[server.commit_index]
         assert cluster.disks[server.id].log == server.log
     for request in cluster.requests.values():

@@ -14,6 +14,7 @@ from raftcheck.oracle import judge_trace
 from raftcheck.oracle.trace import messages, steps
 from raftcheck.oracle.trace.messages import Message
 from raftimpl.cluster import cluster_of
+from raftimpl.log import Log
 from raftimpl.messages import AppendEntries, Entry, ForwardedRequest, RequestVote, RequestVoteResponse
 from raftimpl.raft import step
 from raftimpl.rules import persisted
@@ -46,7 +47,7 @@ def test_an_election_timeout() -> None:
 
 
 def test_a_follower_that_replaces_its_log() -> None:
-    before = ServerState(1, current_term=2, log=(Entry(1), Entry(1, b"x"), Entry(1, b"y")))
+    before = ServerState(1, current_term=2, log=Log((Entry(1), Entry(1, b"x"), Entry(1, b"y"))))
     taken = record(before, Receive(2, AppendEntries(3, 1, 1, (Entry(3, b"\xff"),), leader_commit=1)))
     assert taken.log == steps.LogChange(1, (messages.TracedEntry(3, "hex:ff"),))
     assert taken.state == steps.State(3, None, "follower", 1, 2)
@@ -72,7 +73,7 @@ def test_a_read_is_something_else() -> None:
 
 
 def test_a_restart_tells_what_is_lost() -> None:
-    lost = start_record(NAMES, ServerState(2, current_term=4, log=(Entry(1),)), (Entry(1), Entry(4)))
+    lost = start_record(NAMES, ServerState(2, current_term=4, log=Log((Entry(1),))), Log((Entry(1), Entry(4))))
     assert lost == {
         "server": "c",
         "event": "start",
@@ -112,7 +113,7 @@ def test_a_torn_step_is_all_that_anybody_can_know_of_it() -> None:
 
 
 def test_a_torn_step_of_the_same_term_leaves_the_role() -> None:
-    disk = DurableState(1, 0, (Entry(1), Entry(1, b"v")))
+    disk = DurableState(1, 0, Log((Entry(1), Entry(1, b"v"))))
     before, after = leader(), step(CLUSTER, leader(), ClientRequest(b"w")).state
     known = known_of_torn_step(before, after, disk, ())
     assert (known.role, known.log) == (Role.LEADER, disk.log)
@@ -128,7 +129,7 @@ def test_a_walk_is_written_as_a_trace(network: str, name: str, tmp_path: Path) -
         "--servers",
         "3",
         "--seed",
-        "1",
+        "6",
         "--steps",
         "400",
         "--walks",
@@ -157,3 +158,48 @@ def test_a_wrong_walk_is_rejected(tmp_path: Path) -> None:
     judgement = judge_trace(file)
     assert judgement.rejection is not None
     assert judgement.rejection.rule == "HandleAppendEntries"
+
+
+WALK = ["--walks", "1", "--steps", "2000", "--compactions", "300", "--transfers", "100", "--quorum-timeouts", "50"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--seed", "6", "--servers", "5"],
+        ["--seed", "12", "--servers", "3", "--torn-steps", "--forwarding"],
+        ["--seed", "5", "--servers", "3", "--network", "ordered"],
+    ],
+    ids=" ".join,
+)
+def test_walks_with_snapshots_are_accepted(options: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "walk.jsonl"
+    assert main(["simulate", *WALK, *options, "--trace", str(file)]) == 0
+    taken = [msgspec.json.decode(line, type=steps.Step) for line in file.read_text(encoding="utf-8").splitlines()[1:]]
+    given_ = {type(step.message) for step in taken if step.event == "receive"}
+    assert {messages.InstallSnapshot, messages.TimeoutNow} <= given_
+    judgement = judge_trace(file)
+    assert judgement.is_accepted, str(judgement)
+
+
+REJECTED = {
+    "append-behind-snapshot": "HandleAppendEntries",
+    "snapshot-one-too-late": "AppendEntries",
+    "snapshot-sets-term": "UpdateTerm",
+    "install-stale-snapshot": "HandleAppendEntries",
+    "compact-uncommitted": "AppendEntries",
+    "forget-snapshot": "Restart",
+    "step-aside-clears-vote": "HandleRequestVote",
+}
+"""Mutants whose walks with snapshots are rejected, and at which action of those that the steps might be."""
+
+
+@pytest.mark.parametrize("mutant", REJECTED)
+def test_wrong_walks_with_snapshots_are_rejected(mutant: str, tmp_path: Path) -> None:
+    file = tmp_path / "walk.jsonl"
+    seed = "1" if mutant == "step-aside-clears-vote" else "2"
+    options = ["--mutant", mutant, "--servers", "3", "--seed", seed, "--property", "Election Safety"]
+    main(["simulate", *WALK, "--steps", "3000", "--transfers", "50", *options, "--trace", str(file)])
+    judgement = judge_trace(file)
+    assert judgement.rejection is not None
+    assert judgement.rejection.rule == REJECTED[mutant]

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from raftcheck.model import Deliver, Send
 from raftcheck.raft.process import Crash, Node
-from raftimpl.log import Log
+from raftimpl.log import Entries, Log
 from raftimpl.messages import (
     AppendEntries,
     AppendEntriesResponse,
@@ -18,22 +18,22 @@ from raftimpl.messages import (
     RequestVoteResponse,
 )
 from raftimpl.state import DurableState, Role, ServerState, durable
-from raftimpl.step import ClientRequest, ElectionTimeout, HeartbeatTimeout, ReadRequest
+from raftimpl.step import ClientRequest, ElectionTimeout, HeartbeatTimeout, QuorumTimeout, ReadRequest
 
 FOLLOWER, CANDIDATE, LEADER = Role
 NO_OP, W1, W2 = Entry(1), Entry(1, b"w1"), Entry(1, b"w2")
 OF_TERM_2 = Entry(2)
 
 
-def follower(term: int = 0, log: Log = (), voted_for: int | None = None, commit_index: int = 0) -> ServerState:
-    return ServerState(id=0, current_term=term, voted_for=voted_for, log=log, commit_index=commit_index)
+def follower(term: int = 0, log: Entries = (), voted_for: int | None = None, commit_index: int = 0) -> ServerState:
+    return ServerState(id=0, current_term=term, voted_for=voted_for, log=Log(log), commit_index=commit_index)
 
 
-def candidate(term: int = 1, log: Log = (), votes: frozenset[int] = frozenset({0})) -> ServerState:
+def candidate(term: int = 1, log: Entries = (), votes: frozenset[int] = frozenset({0})) -> ServerState:
     return replace(follower(term, log, voted_for=0), role=CANDIDATE, votes_granted=votes)
 
 
-def leader(term: int, log: Log, match_index: tuple[int, ...], commit_index: int = 0) -> ServerState:
+def leader(term: int, log: Entries, match_index: tuple[int, ...], commit_index: int = 0) -> ServerState:
     return replace(follower(term, log, 0, commit_index), role=LEADER, match_index=match_index)
 
 
@@ -140,8 +140,15 @@ STEPS: dict[str, tuple[ServerState, Any, ServerState, tuple[Send, ...], str | No
         'UpdateTerm is refused: not "the term is newer"',
     ),
     "a leader that steps down in its term": (
-        leader(1, (NO_OP,), (1, 0, 0)), HeartbeatTimeout(), follower(1, (NO_OP,), voted_for=0), (),
-        "after no action the specification's leader is True and the implementation's False",
+        leader(1, (NO_OP,), (1, 0, 0)), QuorumTimeout(), follower(1, (NO_OP,), voted_for=0), (), None,
+    ),
+    "a leader that steps down in its term and clears its vote": (
+        leader(1, (NO_OP,), (1, 0, 0)), QuorumTimeout(), follower(1, (NO_OP,)), (),
+        "after StepAside the specification's voted_for is s0 and the implementation's none",
+    ),
+    "a candidate that gives up by itself": (
+        candidate(), QuorumTimeout(), follower(1, voted_for=0), (),
+        "after no action the specification's candidate is True and the implementation's False",
     ),
     "a leader that stays through a newer term": (
         leader(1, (NO_OP,), (1, 0, 0)), from_1(RequestVoteResponse(2, False)),
@@ -330,8 +337,11 @@ STEPS: dict[str, tuple[ServerState, Any, ServerState, tuple[Send, ...], str | No
     ),
     "a crash that nobody notices": (follower(1, (NO_OP,)), Crash(), follower(1, (NO_OP,)), (), None),
     "a crash that leaves a commit index": (
-        follower(1, (NO_OP, W1), commit_index=2), Crash(), follower(1, (NO_OP, W1), commit_index=1), (),
-        "after Restart the specification's commit_index is 0 and the implementation's 1",
+        follower(1, (NO_OP, W1), commit_index=2), Crash(), follower(1, (NO_OP, W1), commit_index=1), (), None,
+    ),
+    "a crash that leaves more of a commit index than there was": (
+        follower(1, (NO_OP, W1), commit_index=1), Crash(), follower(1, (NO_OP, W1), commit_index=2), (),
+        'Restart is refused: not "it knew as much to be committed"',
     ),
 }  # fmt: skip
 """Steps of server 0: from a state, by an input, to a state, with messages; and why it is none of Raft."""

@@ -1,6 +1,7 @@
 """The implementation, explored."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -16,6 +17,8 @@ from raftcheck.raft.build import relabel_raft
 from raftcheck.raft.properties import WITNESSES
 from raftimpl.messages import RequestVoteResponse
 
+ALL_THREE = Bounds(servers=2, terms=2, entries=0, compactions=1, transfers=1, quorum_timeouts=1)
+
 COUNTS: list[tuple[Bounds, int, int, int, int, int]] = [
     # bounds; states and transitions in reference mode; combinations of servers and history in every mode;
     # states kept in covering mode, with and without symmetry
@@ -27,6 +30,15 @@ COUNTS: list[tuple[Bounds, int, int, int, int, int]] = [
     (Bounds(servers=2, terms=1, entries=2, forwarding=True), 1_194, 2_312, 112, 117, 232),
     (Bounds(servers=2, terms=2, entries=0, heartbeats=1), 584, 1_398, 133, 93, 183),
     (Bounds(servers=3, terms=1), 11_813, 37_080, 2_273, 452, 2_648),
+    (Bounds(servers=1, terms=2, crashes=1, compactions=2), 36, 46, 36, 36, 36),
+    (Bounds(servers=2, terms=1, compactions=1), 132, 224, 70, 50, 98),
+    (Bounds(servers=2, terms=2, entries=0, crashes=1, compactions=1), 2_850, 8_364, 614, 322, 638),
+    (Bounds(servers=2, terms=2, entries=0, transfers=1), 784, 1_808, 133, 97, 191),
+    (Bounds(servers=2, terms=2, entries=0, quorum_timeouts=1), 872, 1_952, 203, 132, 205),
+    (ALL_THREE, 6_122, 18_440, 845, 425, 847),
+    (Bounds(servers=3, terms=1, entries=0, compactions=1, heartbeats=1), 2_663, 6_696, 1_643, 285, 1_658),
+    (Bounds(servers=3, terms=1, entries=0, compactions=1, transfers=1), 3_533, 9_426, 1_643, 285, 1_658),
+    (Bounds(servers=3, terms=1, entries=0, transfers=1, quorum_timeouts=1), 1_943, 5_094, 983, 251, 983),
 ]
 """A change of these numbers is a change of the implementation's behaviour: look at it before you write it here."""
 
@@ -54,6 +66,10 @@ def test_pinned_counts(row: tuple[Bounds, int, int, int, int, int]) -> None:
         Bounds(servers=4, terms=1, entries=0),
         Bounds(servers=2, terms=2, entries=1, reads=1, forwarding=True),
         Bounds(servers=3, terms=1, entries=0, heartbeats=1),
+        Bounds(servers=3, terms=2, entries=0, compactions=1, transfers=1, quorum_timeouts=1),
+        Bounds(servers=3, terms=1, entries=1, crashes=1, compactions=1),
+        Bounds(servers=2, terms=2, entries=1, crashes=1, compactions=1, torn_steps=True),
+        Bounds(servers=2, terms=2, entries=1, reads=1, compactions=1, transfers=1, forwarding=True),
     ],
     ids=lambda bounds: bounds.in_words()[:60],
 )
@@ -68,6 +84,8 @@ def test_every_property_holds_and_every_witness_is_found(bounds: Bounds) -> None
 @pytest.mark.parametrize("lossy", [True, False])
 def test_other_networks(network: Network, lossy: bool) -> None:
     bounds = Bounds(servers=2, terms=2, entries=1, network=network, lossy=lossy)
+    assert_holds(explore(raft_system(bounds), raft_properties(bounds), mode="exact"))
+    bounds = replace(ALL_THREE, network=network, lossy=lossy)
     assert_holds(explore(raft_system(bounds), raft_properties(bounds), mode="exact"))
     bounds = Bounds(servers=2, terms=1, entries=1, forwarding=True, network=network, lossy=lossy)
     assert_holds(explore(raft_system(bounds), raft_properties(bounds), mode="exact"))
@@ -86,12 +104,21 @@ def test_every_witness_is_found_where_it_is_expected(witness: Any) -> None:
     ]
     candidates += [
         Bounds(servers=3, terms=2, entries=0),
+        Bounds(servers=1, terms=1, compactions=1, transfers=1, quorum_timeouts=1),
+        Bounds(servers=2, terms=2, compactions=1, transfers=1, quorum_timeouts=1),
+        Bounds(servers=2, terms=1, entries=0, transfers=1, compactions=1, network=Network.UNORDERED),
+        Bounds(servers=3, terms=1, entries=0, compactions=1),
+        Bounds(servers=3, terms=1, entries=0, compactions=1, transfers=1),
+        Bounds(servers=3, terms=1, entries=1, compactions=1, network=Network.ORDERED, lossy=False),
+        Bounds(servers=3, terms=1, entries=1, compactions=1),
+        Bounds(servers=3, terms=2, entries=0, compactions=1),
         Bounds(servers=2, terms=1, entries=1, reads=1, heartbeats=1, forwarding=True),
     ]
     assert any(witness.possible(bounds) for bounds in candidates)
     for bounds in candidates:
         if witness.possible(bounds):
-            assert_holds(explore(raft_system(bounds), [witness.property]))
+            mode: Any = "covering" if bounds.network is Network.LOSSY_DUPLICATING else "exact"
+            assert_holds(explore(raft_system(bounds), [witness.property], mode=mode))
 
 
 def test_messages_are_delivered_only_where_the_links_are_not_cut() -> None:
@@ -151,7 +178,10 @@ def walk(bounds: Bounds, choices: list[int], visit: Callable[[Any, Any], None]) 
         state = successor.state
 
 
-FIVE = Bounds(servers=5, terms=9, entries=9, crashes=9, reads=5, heartbeats=9, forwarding=True)
+FIVE = Bounds(
+    servers=5, terms=9, entries=9, crashes=9, reads=5, heartbeats=9, compactions=9, transfers=9, quorum_timeouts=9,
+    forwarding=True,
+)  # fmt: skip
 
 
 @settings(max_examples=100)
@@ -176,7 +206,8 @@ def test_the_model_treats_all_servers_alike(choices: list[int], p: tuple[int, ..
 
     def visit(before: Any, successor: Any) -> None:
         pid, given_, _ = successor.event
-        renamed = Deliver(p[given_.sender], given_.message) if isinstance(given_, Deliver) else given_
+        is_mail = isinstance(given_, Deliver)
+        renamed = Deliver(p[given_.sender], given_.message) if is_mail else relabel_raft(given_, p)
         node = relabel_raft(before.processes[pid], p)
         step = system.processes[p[pid]].step(node, renamed)
         assert step is not None

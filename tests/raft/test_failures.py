@@ -15,6 +15,7 @@ from raftcheck.explore.covering import CoveringSearch
 from raftcheck.explore.limits import Limits, Watch
 from raftcheck.model import Deliver
 from raftcheck.raft import Bounds, raft_system
+from raftcheck.raft.changed_rules import CountOldVotes, HalfRoundedDown, HalfRoundedUp
 from raftcheck.raft.continuation import (
     FAILED,
     NEW_WRITE,
@@ -27,7 +28,6 @@ from raftcheck.raft.continuation import (
 )
 from raftcheck.raft.failures import FailureTable, after_failures, explore_failures
 from raftcheck.raft.failures_report import example_lines, verdict_of, wrong_cells
-from raftcheck.raft.mutants import CountOldVotes, HalfRoundedDown, HalfRoundedUp
 from raftimpl.cluster import cluster_of
 from raftimpl.raft import step as raft_step
 from raftimpl.rules import Rules

@@ -29,6 +29,7 @@ VIOLATED_BY = {mutant.violates: mutant.name for mutant in HARMFUL} | {
     "Terms Never Go Back": "never-persist-vote",
     "One Vote a Term": "step-down-clears-vote",
     "Persist First": "persist-vote-later",
+    "Snapshots Only Advance": "install-stale-snapshot",
     "Refines the Specification": "match-goes-back",
 }
 """For every safety property a mutant that violates it."""
@@ -55,6 +56,15 @@ SHORTEST = {
     "commit-beyond-match": 9,
     "commit-goes-back": 7,
     "match-goes-back": 8,
+    "last-term-of-no-entry": 11,
+    "append-behind-snapshot": 9,
+    "snapshot-one-too-late": 8,
+    "snapshot-sets-term": 13,
+    "snapshot-drops-suffix": 14,
+    "install-stale-snapshot": 13,
+    "compact-uncommitted": 7,
+    "forget-snapshot": 8,
+    "step-aside-clears-vote": 4,
     "read-before-own-commit": 11,
     "late-heartbeat-confirms": 13,
     "read-without-confirming": 12,
@@ -63,7 +73,7 @@ SHORTEST = {
 
 LONG = {
     "compare-index-only", "commit-old-terms", "heartbeat-truncates", "no-consistency-check", "late-heartbeat-confirms",
-    "read-without-confirming",
+    "read-without-confirming", "snapshot-drops-suffix",
 }  # fmt: skip
 """Where exact mode visits more than a hundred thousand states."""
 

@@ -28,6 +28,12 @@ FOUND = {
 }
 """Mutants that the default walks of seed 1 find, with further options, and what they then violate."""
 
+PLAIN = ["--compactions", "0", "--transfers", "0", "--quorum-timeouts", "0"]
+"""These bugs need none of that, and walks without it come to them sooner."""
+
+SELDOM = "A suffix survives an installed snapshot"
+"""A follower has to be behind a snapshot and to have entries that it does not know to be committed: tests/scenarios."""
+
 MOST_STEPS = 40
 """No counterexample of these is longer: that of the paper's Figure 8 has some thirty."""
 
@@ -37,7 +43,8 @@ def test_a_mutant_is_found_and_its_short_counterexample_replays(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options, violated = FOUND[name]
-    assert main(["simulate", "--mutant", name, "--seed", "1", "--save", str(tmp_path), "--json", "-", *options]) == 1
+    named = ["--mutant", name, "--seed", "1", "--save", str(tmp_path), "--json", "-"]
+    assert main(["simulate", *named, *PLAIN, *options]) == 1
     document = json.loads(capsys.readouterr().out)
     assert (document["verdict"], document["mutant"]) == ("violated", name)
     assert document["counterexample"]["property"] == violated
@@ -82,7 +89,7 @@ def test_walks_meet_every_witness_and_many_terms() -> None:
         raft_system(bounds), raft_properties(bounds), seed=1, steps=steps, walks=30, rates=RATES, measure=figures
     )
     witnesses = {checked.name: checked.walks for checked in found.properties if checked.kind.value == "sometimes"}
-    assert min(witnesses.values()) >= 3, witnesses
+    assert min(walks for name, walks in witnesses.items() if name != SELDOM) >= 3, witnesses
     assert witnesses["A client entry is committed everywhere"] >= 20
     assert found.figures["elections won"].total > 150
     assert found.figures["elections won"].greatest >= 10
@@ -104,6 +111,9 @@ def test_walks_stay_within_the_bounds() -> None:
         "entries committed": 3,
         "reads answered": 0,
         "crashes": 1,
+        "compactions": 0,
+        "leadership transfers": 0,
+        "quorum timeouts": 0,
     }
     assert all(checked.status == "met" for checked in found.properties if checked.kind.value == "sometimes")
 

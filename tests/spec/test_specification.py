@@ -288,8 +288,8 @@ def test_mutants_change_the_action_that_they_name_and_no_other() -> None:
 def test_what_is_not_there_cannot_be_changed() -> None:
     with pytest.raises(SpecificationError, match="Timeout has no guard 'it leads'; it has: it does not lead"):
         without_guard(TIMEOUT, "it leads")
-    with pytest.raises(SpecificationError, match="Restart has no guard 'it leads'; it has: none"):
-        with_guard(RAFT.action("Restart"), "it leads", TRUE)
+    with pytest.raises(SpecificationError, match="Timeout has no guard 'it leads'; it has: none"):
+        with_guard(replace(TIMEOUT, guard={}), "it leads", TRUE)
     with pytest.raises(SpecificationError, match="Restart does not change acknowledgement"):
         without_assignment(RAFT.action("Restart"), acknowledgement)
     with pytest.raises(SpecificationError, match="there is no axiom 'Quorums'"):

@@ -25,7 +25,9 @@ ALLOWED = {
     "raftcheck.document": {"raftspec", "raftcheck.model", "raftcheck.document"},
     "raftcheck.oracle": {"raftspec", "raftimpl", "raftcheck.model", "raftcheck.explore", "raftcheck.raft",
                          "raftcheck.oracle", "raftcheck.version"},
-    "raftcheck.cli": {"raftcheck"},
+    "raftcheck.torture": {"raftspec", "raftimpl", "raftcheck.model", "raftcheck.oracle", "raftcheck.raft",
+                          "raftcheck.torture", "raftcheck.version"},
+    "raftcheck.cli": {"raftcheck", "raftimpl"},
     "raftproof_pytest": {"raftcheck.model", "raftcheck.oracle"},
     "raftcheck": {"raftcheck.model", "raftcheck.explore", "raftcheck.version"},
 }  # fmt: skip

@@ -32,6 +32,9 @@ def check(
     crashes: o.CrashesOption = 2,
     reads: o.ReadsOption = 0,
     heartbeats: o.HeartbeatsOption = 0,
+    compactions: o.CompactionsOption = 0,
+    transfers: o.TransfersOption = 0,
+    quorum_timeouts: o.QuorumTimeoutsOption = 0,
     forwarding: o.ForwardingOption = False,
     torn_steps: o.TornStepsOption = False,
     batch: o.BatchOption = 8,
@@ -64,14 +67,11 @@ def check(
       raftproof check --servers 2 --network ordered
       raftproof check --mutant vote-for-whoever-asks-first --property "Leader Completeness" --save found
       raftproof check --servers 2 --terms 1 --mode exact --graph states.dot
+      raftproof check --entries 1 --crashes 0 --compactions 1
     """
+    numbers = (servers, terms, entries, crashes, reads, heartbeats, compactions, transfers, quorum_timeouts)
     bounds = Bounds(
-        servers=servers,
-        terms=terms,
-        entries=entries,
-        crashes=crashes,
-        reads=reads,
-        heartbeats=heartbeats,
+        *numbers,
         forwarding=forwarding,
         torn_steps=torn_steps,
         batch=batch,
@@ -83,19 +83,22 @@ def check(
     system = raft_system(bounds, mutant_named(mutant).rules if mutant else None)
     claims, wanted = chosen(raft_properties(bounds), only or []), mode_for(network, mode)
     require_graph(graph, wanted, graph_max_states)
-    require_writable(json)
-    require_folder(save)
+    require_places(json, save)
     memory = arguments.memory(max_memory)
-    explore_within = partial(
-        explore, max_states=max_states, max_depth=max_depth, max_seconds=max_seconds, max_memory=memory
-    )
+    within = partial(explore, max_states=max_states, max_depth=max_depth, max_seconds=max_seconds, max_memory=memory)
     with progress_on_stderr("check") as progress:
         drawn = save_graph(graph, system, claims, symmetry, graph_max_states, progress)
-        result = explore_within(
+        result = within(
             system, claims, mode=wanted, symmetry=symmetry, workers=workers, progress=progress, bounds=bounds.to_dict()
         )
     report(result, bounds, mutant, json, save, drawn)
     return EXIT_CODES[result.verdict]
+
+
+def require_places(json: str | None, save: Path | None) -> None:
+    """Raise ModelError now if something could not be written after a long run."""
+    require_writable(json)
+    require_folder(save)
 
 
 def chosen(properties: tuple[Property, ...], names: list[str]) -> tuple[Property, ...]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from raftcheck.cli.check import check
+from raftcheck.cli.cluster import cluster
 from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYPER, USAGE_ERROR
 from raftcheck.cli.failures import failures
 from raftcheck.cli.judge import judge
@@ -18,8 +19,10 @@ from raftcheck.cli.judge_trace import trace
 from raftcheck.cli.mutants import mutants
 from raftcheck.cli.prove import prove
 from raftcheck.cli.replay import replay
+from raftcheck.cli.serve import serve
 from raftcheck.cli.simulate import simulate
 from raftcheck.cli.spec import spec
+from raftcheck.cli.torture import torture
 from raftcheck.cli.vectors import vectors
 from raftcheck.model import ModelError
 from raftcheck.version import __version__
@@ -42,6 +45,7 @@ app.command()(check)
 app.command()(simulate)
 app.command()(mutants)
 app.command()(failures)
+app.command()(torture)
 app.command()(prove)
 app.command()(replay)
 app.command()(spec)
@@ -49,6 +53,8 @@ judge.command()(history)
 judge.command()(trace)
 judge.command()(lockstep)
 app.command()(vectors)
+app.command()(serve)
+app.command()(cluster)
 app.add_typer(judge)
 
 

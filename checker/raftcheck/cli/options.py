@@ -18,6 +18,9 @@ EntriesOption = Annotated[int, typer.Option(help="Client entries appended, by al
 CrashesOption = Annotated[int, typer.Option(help="Crashes, each followed by a restart.")]
 ReadsOption = Annotated[int, typer.Option(help="Linearizable reads.")]
 HeartbeatsOption = Annotated[int, typer.Option(help="Heartbeat timeouts of leaders.")]
+CompactionsOption = Annotated[int, typer.Option(help="Log compactions: entries give way to a snapshot.")]
+TransfersOption = Annotated[int, typer.Option(help="Leaders asked to hand over to another server.")]
+QuorumTimeoutsOption = Annotated[int, typer.Option(help="Leaders that step aside: they hear of no quorum.")]
 ForwardingOption = Annotated[bool, typer.Option(help="Clients ask any server, not only the leader.")]
 TornStepsOption = Annotated[bool, typer.Option(help="Crashes also hit between two outputs of a step.")]
 BatchOption = Annotated[int, typer.Option(help="Most entries in one AppendEntries.")]
@@ -63,6 +66,15 @@ EntriesOfWalkOption = Annotated[int | None, typer.Option(help="Client entries ap
 CrashesOfWalkOption = Annotated[int | None, typer.Option(help="Crashes, each followed by a restart." + GROWS)]
 ReadsOfWalkOption = Annotated[int | None, typer.Option(help="Linearizable reads." + GROWS)]
 HeartbeatsOfWalkOption = Annotated[int | None, typer.Option(help="Heartbeat timeouts of leaders." + GROWS)]
+CompactionsOfWalkOption = Annotated[
+    int | None, typer.Option(help="Log compactions: entries give way to a snapshot." + GROWS)
+]
+TransfersOfWalkOption = Annotated[
+    int | None, typer.Option(help="Leaders asked to hand over to another server." + GROWS)
+]
+QuorumTimeoutsOfWalkOption = Annotated[
+    int | None, typer.Option(help="Leaders that step aside: they hear of no quorum." + GROWS)
+]
 JsonOption = Annotated[
     str | None, typer.Option(metavar="FILE|-", help="Write the result as JSON to a file, or to stdout.")
 ]

@@ -30,7 +30,7 @@ from raftcheck.raft.labels import RaftLabels
 from raftcheck.raft.mutants import mutant_named
 from raftcheck.raft.properties import raft_properties
 from raftcheck.raft.recording import Recorder
-from raftcheck.raft.simulation import RATES, budgets, figures
+from raftcheck.raft.simulation import RATES, SHARES, budgets, figures
 from raftcheck.report import counterexample_text, simulation_document, simulation_text
 from raftcheck.version import __version__
 
@@ -47,6 +47,9 @@ def simulate(
     crashes: o.CrashesOfWalkOption = None,
     reads: o.ReadsOfWalkOption = None,
     heartbeats: o.HeartbeatsOfWalkOption = None,
+    compactions: o.CompactionsOfWalkOption = None,
+    transfers: o.TransfersOfWalkOption = None,
+    quorum_timeouts: o.QuorumTimeoutsOfWalkOption = None,
     forwarding: o.ForwardingOption = False,
     torn_steps: o.TornStepsOption = False,
     batch: o.BatchOption = 2,
@@ -77,14 +80,11 @@ def simulate(
       raftproof simulate --mutant truncate-always --seed 1 --save found
     """
     rules = mutant_named(mutant).rules if mutant else None
-    usual = budgets(steps)
+    given = (terms, entries, crashes, reads, heartbeats, compactions, transfers, quorum_timeouts)
+    numbers: dict[str, Any] = dict(zip(SHARES, map(given_or, given, budgets(steps).values()), strict=True))
     bounds = Bounds(
         servers=servers,
-        terms=given_or(terms, usual["terms"]),
-        entries=given_or(entries, usual["entries"]),
-        crashes=given_or(crashes, usual["crashes"]),
-        reads=given_or(reads, usual["reads"]),
-        heartbeats=given_or(heartbeats, usual["heartbeats"]),
+        **numbers,
         forwarding=forwarding,
         torn_steps=torn_steps,
         batch=batch,

@@ -12,17 +12,20 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any, NamedTuple, overload
 
-from raftimpl.log import Log
+from raftcheck.raft.whole_logs import entries_in, whole
+from raftimpl.log import Entries
 from raftimpl.messages import (
     AppendEntries,
     AppendEntriesResponse,
     Entry,
     ForwardedRequest,
+    InstallSnapshot,
     Message,
     ReadIndexRequest,
     ReadIndexResponse,
     RequestVote,
     RequestVoteResponse,
+    TimeoutNow,
 )
 from raftimpl.state import Role, ServerState
 from raftspec.concrete import Concrete, State, Universe, Value, cluster
@@ -46,7 +49,7 @@ class View(NamedTuple):
 
     current_term: int
     voted_for: int | None
-    log: Log
+    log: Entries
     candidate: bool
     leader: bool
     commit_index: int
@@ -60,7 +63,7 @@ def view_of(server: ServerState) -> View:
     return View(
         server.current_term,
         server.voted_for,
-        server.log,
+        whole(server.log),
         role is Role.CANDIDATE,
         role is Role.LEADER,
         server.commit_index,
@@ -144,6 +147,19 @@ def append_entries(sender: int, _: int, message: AppendEntries, number: int) -> 
     }
 
 
+def install_snapshot(sender: int, to: int, message: InstallSnapshot, number: int) -> Facts:
+    """Return what was sent with InstallSnapshot: AppendEntries with all entries up to its last, as committed."""
+    return append_entries(sender, to, as_append_entries(message), number)
+
+
+def as_append_entries(message: AppendEntries | InstallSnapshot) -> AppendEntries:
+    """Return the AppendEntries that a message is for the specification."""
+    if isinstance(message, AppendEntries):
+        return message
+    entries = entries_in(message.snapshot.content)
+    return AppendEntries(message.term, 0, 0, entries, len(entries), message.read_round)
+
+
 def acknowledgement(sender: int, _: int, message: AppendEntriesResponse, __: int) -> Facts:
     """Return what is acknowledged. A refusal tells a term, and what next_index might be: both need no message."""
     return {"acknowledgement": {(sender, message.term, message.index): True}} if message.success else {}
@@ -154,10 +170,12 @@ COUNTERPARTS: dict[type, Callable[[int, int, Any, int], Facts]] = {
     RequestVoteResponse: vote,
     AppendEntries: append_entries,
     AppendEntriesResponse: acknowledgement,
+    InstallSnapshot: install_snapshot,
 }
 """What of the specification a message is: given the sender, the receiver, the message, and a number for it."""
 
 WITHOUT_COUNTERPART: dict[type, str] = {
+    TimeoutNow: "a server that does not lead may start an election at any time, whoever asked for it",
     ForwardedRequest: "a leader may append any entry of its term at any time, whoever asked for it",
     ReadIndexRequest: "reads are not in the specification: they change nothing that others rely on",
     ReadIndexResponse: "reads are not in the specification: they change nothing that others rely on",
@@ -170,6 +188,7 @@ VISIBLE: dict[type, Callable[[Any], bool]] = {
     RequestVoteResponse: attrgetter("vote_granted"),
     AppendEntries: lambda _: True,
     AppendEntriesResponse: attrgetter("success"),
+    InstallSnapshot: lambda _: True,
 }
 """Whether a message has a counterpart."""
 
@@ -192,7 +211,7 @@ NO_ENTRY = Entry(0)
 """Where a log has no entry."""
 
 
-class Entries(Sequence[Entry]):
+class AllEntries(Sequence[Entry]):
     """All entries. They are too many to go through, and no action does."""
 
     def __contains__(self, value: object) -> bool:
@@ -270,6 +289,6 @@ class Evaluator(NamedTuple):
 def evaluator_for(servers: int) -> Evaluator:
     """Return an evaluator for a cluster of so many servers, whose quorums are the majorities."""
     small, indexes = cluster(servers, terms=0, indexes=0), Numbers()
-    domains = {**small.domains, ENTRY: Entries(), TERM: Numbers(), INDEX: indexes, MESSAGE: Numbers()}
+    domains = {**small.domains, ENTRY: AllEntries(), TERM: Numbers(), INDEX: indexes, MESSAGE: Numbers()}
     constants: dict[str, Callable[..., Value]] = {**small.constants, "term_of": attrgetter("term")}
     return Evaluator(Concrete(SPECIFICATION, Universe(domains, constants)), indexes)

@@ -16,6 +16,9 @@ class Bounds:
     client entries leaders may append, counted over all leaders (a leader's no-op is not counted).
     crashes: how often a server may crash, each time restarting from its disk. reads: linearizable reads that
     leaders begin.
+    compactions: how often a server may drop entries that a snapshot of its state machine stands for.
+    transfers: how often a leader may ask another server to take over. quorum_timeouts: how often a leader may step
+    aside because it hears of no quorum.
     heartbeats: how often a leader's heartbeat timer may run out. Leaders send entries and commit indexes at once,
     so that without heartbeats everything can still happen that needs no repetition; each one costs states.
 
@@ -34,6 +37,9 @@ class Bounds:
     crashes: int = 0
     reads: int = 0
     heartbeats: int = 0
+    compactions: int = 0
+    transfers: int = 0
+    quorum_timeouts: int = 0
     forwarding: bool = False
     torn_steps: bool = False
     batch: int = 8
@@ -61,6 +67,9 @@ class Bounds:
             "crashes also within steps" if self.torn_steps else "",
             counted(self.reads, "read", "reads"),
             counted(self.heartbeats, "heartbeat", "heartbeats"),
+            counted(self.compactions, "compaction", "compactions") if self.compactions else "",
+            counted(self.transfers, "leadership transfer", "leadership transfers") if self.transfers else "",
+            counted(self.quorum_timeouts, "quorum timeout", "quorum timeouts") if self.quorum_timeouts else "",
             "clients ask any server" if self.forwarding else "",
             f"at most {counted(self.batch, 'entry', 'entries')} a message",
             f"{self.network.value} network" + self._losses(),
@@ -110,6 +119,9 @@ RANGES = {
     "crashes": (0, 9_999),
     "reads": (0, 9_999),
     "heartbeats": (0, 9_999),
+    "compactions": (0, 9_999),
+    "transfers": (0, 9_999),
+    "quorum_timeouts": (0, 9_999),
     "batch": (1, 99),
 }
 

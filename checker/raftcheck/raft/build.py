@@ -9,6 +9,7 @@ from raftcheck.raft.process import Node, RaftProcess, relabel_node
 from raftimpl.cluster import cluster_of
 from raftimpl.relabel import Permutation
 from raftimpl.rules import Rules
+from raftimpl.step import TransferLeadership
 
 
 def raft_system(bounds: Bounds, rules: Rules | None = None) -> System:
@@ -27,9 +28,11 @@ def raft_system(bounds: Bounds, rules: Rules | None = None) -> System:
 
 
 def relabel_raft(value: Any, permutation: Permutation) -> Any:
-    """Rename the servers in a node or a history. Messages and inputs name none."""
+    """Rename the servers in a node, a history, or who shall lead. Other inputs, and messages, name none."""
     if isinstance(value, Node):
         return relabel_node(value, permutation)
     if isinstance(value, History):
         return relabel_history(value, permutation)
+    if isinstance(value, TransferLeadership):
+        return TransferLeadership(permutation[value.target])
     return value

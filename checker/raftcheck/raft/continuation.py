@@ -19,7 +19,6 @@ from raftcheck.raft.process import ModelInput, Node, RaftProcess
 from raftimpl import step as core
 from raftimpl.cluster import cluster_of
 from raftimpl.errors import RaftError
-from raftimpl.log import last_index, last_term
 from raftimpl.rules import Rules
 from raftimpl.state import Role
 
@@ -155,8 +154,8 @@ def order_of(state: GlobalState, successor: Successor) -> tuple[bool, bool, bool
         not isinstance(input, Deliver),
         server.role is not Role.LEADER,
         isinstance(input, core.ClientRequest),
-        -last_term(server.log),
-        -last_index(server.log),
+        -server.log.last_term,
+        -server.log.last_index,
     )
 
 

@@ -5,10 +5,22 @@ from msgspec.structs import replace
 from raftcheck.model import Deliver, Network, NoticingScenario, Step
 from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.process import Crash, CrashWithin, ModelInput, Node, command
-from raftimpl.messages import Entry, ForwardedRequest, Message, ReadIndexRequest
+from raftimpl.messages import Entry, ForwardedRequest, Message, ReadIndexRequest, TimeoutNow
 from raftimpl.relabel import Permutation
 from raftimpl.state import Role
-from raftimpl.step import Apply, ClientRequest, ElectionTimeout, HeartbeatTimeout, ReadReady, ReadRequest
+from raftimpl.step import (
+    Apply,
+    ClientRequest,
+    Compact,
+    ElectionTimeout,
+    HeartbeatTimeout,
+    Output,
+    QuorumTimeout,
+    ReadReady,
+    ReadRequest,
+    Restore,
+    TransferLeadership,
+)
 from raftimpl.values import Value
 
 
@@ -46,6 +58,9 @@ class History(Value, frozen=True):
     read_rounds: int = 0
     heartbeats: int = 0
     crashes: int = 0
+    compactions: int = 0
+    transfers: int = 0
+    quorum_timeouts: int = 0
 
 
 class Notice(Value, frozen=True):
@@ -64,6 +79,9 @@ class Notice(Value, frozen=True):
     read_rounds: int = 0
     heartbeats: int = 0
     crashes: int = 0
+    compactions: int = 0
+    transfers: int = 0
+    quorum_timeouts: int = 0
     elected: tuple[int, int] | None = None
     applied: tuple[tuple[int, Committed], ...] = ()
     answered: tuple[tuple[int, int], ...] = ()
@@ -93,6 +111,9 @@ class Observer(NoticingScenario):
             read_rounds=int(reaches_leader(before, input, ReadRequest, ReadIndexRequest)),
             heartbeats=int(isinstance(input, HeartbeatTimeout)),
             crashes=int(isinstance(input, Crash | CrashWithin)),
+            compactions=int(isinstance(input, Compact)),
+            transfers=int(isinstance(input, TransferLeadership)),
+            quorum_timeouts=int(isinstance(input, QuorumTimeout)),
             elected=(after.server.current_term, pid) if is_elected(before, after) else None,
             applied=applied_in(before, input, step),
             answered=answered_in(before, step),
@@ -100,12 +121,14 @@ class Observer(NoticingScenario):
         return None if noticed == NOTHING else noticed
 
     def _is_forbidden(self, pid: int, before: Node, input: ModelInput | Deliver) -> bool:
-        """Tell whether the bounds exclude a candidate or a link."""
+        """Tell whether the bounds exclude a term, a candidate or a link."""
         bounds = self.bounds
-        if isinstance(input, Deliver):
-            return (pid, input.sender) in bounds.cut or (input.sender, pid) in bounds.cut
-        if isinstance(input, ElectionTimeout):
-            return bounds.candidates.get(before.server.current_term + 1, pid) != pid
+        if isinstance(input, Deliver) and ((pid, input.sender) in bounds.cut or (input.sender, pid) in bounds.cut):
+            return True
+        if isinstance(input, ElectionTimeout) or (isinstance(input, Deliver) and isinstance(input.message, TimeoutNow)):
+            heard = input.message.term if isinstance(input, Deliver) else 0  # type: ignore[attr-defined]
+            term = max(before.server.current_term, heard) + 1
+            return term > bounds.terms or bounds.candidates.get(term, pid) != pid
         return False
 
     def update(self, history: History, noticed: Notice) -> History | None:
@@ -128,6 +151,9 @@ class Observer(NoticingScenario):
             read_rounds=history.read_rounds + noticed.read_rounds,
             heartbeats=history.heartbeats + noticed.heartbeats,
             crashes=history.crashes + noticed.crashes,
+            compactions=history.compactions + noticed.compactions,
+            transfers=history.transfers + noticed.transfers,
+            quorum_timeouts=history.quorum_timeouts + noticed.quorum_timeouts,
         )
         bounds = self.bounds
         within = (
@@ -135,6 +161,9 @@ class Observer(NoticingScenario):
             and spent.read_rounds <= bounds.reads
             and spent.heartbeats <= bounds.heartbeats
             and spent.crashes <= bounds.crashes
+            and spent.compactions <= bounds.compactions
+            and spent.transfers <= bounds.transfers
+            and spent.quorum_timeouts <= bounds.quorum_timeouts
         )
         return spent if within else None
 
@@ -172,8 +201,16 @@ def applied_in(before: Node, input: ModelInput | Deliver, step: Step) -> tuple[t
 def answered_in(before: Node, step: Step) -> tuple[tuple[int, int], ...]:
     """Return the reads that the step answers, and up to which index the server has applied then."""
     ready = [output.request_id for output in step.outputs if isinstance(output, ReadReady)]
-    applied = before.server.commit_index + sum(isinstance(output, Apply) for output in step.outputs)
+    outputs: tuple[Output, ...] = step.outputs  # type: ignore[assignment]
+    applied = max([before.server.commit_index, *map(index_reached, outputs)])
     return tuple((request_id, applied) for request_id in ready)
+
+
+def index_reached(output: Output) -> int:
+    """Return the index that the state machine has reached with an output; 0 if that does not concern it."""
+    if isinstance(output, Restore):
+        return output.snapshot.last_included_index
+    return output.index if isinstance(output, Apply) else 0
 
 
 def reaches_leader(before: Node, input: ModelInput | Deliver, request: type, forwarded: type) -> bool:
@@ -193,7 +230,7 @@ def term_of_step(before: Node, input: ModelInput | Deliver, after: Node) -> int:
         return after.server.current_term
     if isinstance(input, Deliver):
         message: Message = input.message  # type: ignore[assignment]
-        return max(before.server.current_term, message.term)
+        return max(before.server.current_term, message.term) + isinstance(message, TimeoutNow)
     return before.server.current_term + isinstance(input, ElectionTimeout)
 
 

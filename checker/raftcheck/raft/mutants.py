@@ -7,16 +7,10 @@ alarms. `source` is the public record of the bug.
 
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from raftcheck.model import ModelError
+from raftcheck.raft import changed_rules as r
 from raftcheck.raft.bounds import Bounds
-from raftimpl.log import Log, last_index, last_term
-from raftimpl.messages import AppendEntriesResponse, Entry, RequestVote, RequestVoteResponse
-from raftimpl.rules import Rules, persist_change
-from raftimpl.state import PendingRead, Role, ServerState
-from raftimpl.step import Output, Persist
-from raftspec.quorum import greatest_index_held_by
+from raftimpl.rules import Rules
 
 
 @dataclass(frozen=True)
@@ -41,236 +35,6 @@ class Mutant:
         return (type(self.rules).__doc__ or "").splitlines()[0]
 
 
-# Elections
-
-
-class VoteForWhoeverAsksFirst(Rules):
-    """The textbook election, read literally: vote for whoever asks first, whatever its log."""
-
-    def is_log_up_to_date(self, request: RequestVote, log: Log) -> bool:
-        """Accept every log."""
-        return True
-
-
-class CompareIndexOnly(Rules):
-    """The longer log counts as the newer one, whatever its last term."""
-
-    def is_log_up_to_date(self, request: RequestVote, log: Log) -> bool:
-        """Compare the last indexes only."""
-        return request.last_log_index >= last_index(log)
-
-
-class CompareTermOnly(Rules):
-    """The log with the later last term counts as the newer one; with equal terms the length is not compared."""
-
-    def is_log_up_to_date(self, request: RequestVote, log: Log) -> bool:
-        """Compare the last terms only."""
-        return request.last_log_term >= last_term(log)
-
-
-class StepDownClearsVote(Rules):
-    """Recognising the leader of the own term clears voted_for."""
-
-    def follower_of_leader(self, state: ServerState, leader: int) -> ServerState:
-        """Forget the vote."""
-        return replace(super().follower_of_leader(state, leader), voted_for=None)
-
-
-class CountOldVotes(Rules):
-    """A vote counts whatever the term in which it was given."""
-
-    def counts_vote(self, state: ServerState, response: RequestVoteResponse) -> bool:
-        """Do not compare the terms."""
-        return state.role is Role.CANDIDATE and response.vote_granted
-
-
-class HalfRoundedDown(Rules):
-    """A quorum is n/2, rounded down."""
-
-    def election_quorum(self, servers: int) -> int:
-        """Return n/2, at least 1."""
-        return max(1, servers // 2)
-
-    commit_quorum = election_quorum
-
-
-class HalfRoundedUp(Rules):
-    """A quorum is n/2, rounded up: right for odd clusters, wrong for even ones."""
-
-    def election_quorum(self, servers: int) -> int:
-        """Return n/2, rounded up."""
-        return (servers + 1) // 2
-
-    commit_quorum = election_quorum
-
-
-# Durability
-
-
-class NeverPersistVote(Rules):
-    """Term and vote are kept in memory only."""
-
-    def durable_writes(self, before: ServerState, after: ServerState) -> tuple[Persist, ...]:
-        """Write the log, with term and vote as they were when the server was new."""
-        return tuple(replace(write, current_term=0, voted_for=None) for write in super().durable_writes(before, after))
-
-
-class PersistVoteLater(Rules):
-    """Term and vote are persisted in two writes; the vote's comes when the answer has left."""
-
-    def durable_writes(self, before: ServerState, after: ServerState) -> tuple[Persist, ...]:
-        """Write everything but a new vote, then the vote."""
-        writes = super().durable_writes(before, after)
-        if after.voted_for is None or before.voted_for == after.voted_for:
-            return writes
-        without_vote = persist_change(before.log, replace(after, voted_for=None))
-        return (without_vote, persist_change(after.log, after))
-
-    def order_outputs(self, writes: tuple[Persist, ...], others: tuple[Output, ...]) -> tuple[Output, ...]:
-        """Persist the vote last."""
-        return (*writes[:1], *others, *writes[1:])
-
-
-class SendBeforePersist(Rules):
-    """Messages leave before what they promise is on disk."""
-
-    def order_outputs(self, writes: tuple[Persist, ...], others: tuple[Output, ...]) -> tuple[Output, ...]:
-        """Persist last."""
-        return (*others, *writes)
-
-
-class ForgetLog(Rules):
-    """The log is kept in memory only."""
-
-    def durable_writes(self, before: ServerState, after: ServerState) -> tuple[Persist, ...]:
-        """Write term and vote, never an entry."""
-        return tuple(replace(write, first_index=1, entries=()) for write in super().durable_writes(before, after))
-
-
-# Replication
-
-
-class CommitOldTerms(Rules):
-    """An entry of an earlier term is committed by counting its replicas (the paper's Figure 8)."""
-
-    def leader_commit_index(self, state: ServerState) -> int:
-        """Do not look at the entry's term."""
-        return max(
-            state.commit_index, greatest_index_held_by(self.commit_quorum(len(state.match_index)), state.match_index)
-        )
-
-
-class TruncateAlways(Rules):
-    """A follower deletes everything after the previous entry, conflict or not, if there are new entries."""
-
-    def merged_log(self, log: Log, prev_log_index: int, entries: Log) -> Log:
-        """Replace all that follows."""
-        return log[:prev_log_index] + entries if entries else log
-
-
-class HeartbeatTruncates(Rules):
-    """A follower whose last entry is not the leader's previous one takes a heartbeat for the end of the log."""
-
-    def merged_log(self, log: Log, prev_log_index: int, entries: Log) -> Log:
-        """Delete what follows on the previous entry if there is nothing to append."""
-        return super().merged_log(log, prev_log_index, entries) if entries else log[:prev_log_index]
-
-
-class OverwriteUncommitted(Rules):
-    """A leader drops what it has not committed yet when the next request comes."""
-
-    def appended_log(self, state: ServerState, entry: Entry) -> Log:
-        """Append to the committed part only."""
-        return (*state.log[: state.commit_index], entry)
-
-
-class NoConsistencyCheck(Rules):
-    """A follower appends whatever its own log has before the new entries."""
-
-    def log_matches(self, log: Log, prev_log_index: int, prev_log_term: int) -> bool:
-        """Look at the length only."""
-        return prev_log_index <= last_index(log)
-
-
-class CountOldRefusals(Rules):
-    """A leader backs up for a refusal that came late, behind what the follower has acknowledged since."""
-
-    def counts_refusal(self, state: ServerState, follower: int, response: AppendEntriesResponse) -> bool:
-        """Do not compare with match_index."""
-        return response.index > 0 and response.index == state.next_index[follower] - 1
-
-
-class CommitBeyondMatch(Rules):
-    """A follower's commit index is the leader's, even beyond the entries known to match."""
-
-    def follower_commit_index(self, commit_index: int, leader_commit: int, last_new_index: int) -> int:
-        """Leave out the minimum."""
-        return max(commit_index, leader_commit)
-
-
-class CommitGoesBack(Rules):
-    """A follower's commit index follows old messages back."""
-
-    def follower_commit_index(self, commit_index: int, leader_commit: int, last_new_index: int) -> int:
-        """Leave out the maximum."""
-        return min(leader_commit, last_new_index)
-
-
-class MatchGoesBack(Rules):
-    """A leader's match_index follows old answers back."""
-
-    def advanced_match_index(self, match_index: int, acknowledged: int) -> int:
-        """Leave out the maximum."""
-        return acknowledged
-
-
-# Reads
-
-
-class ReadBeforeOwnCommit(Rules):
-    """A new leader answers reads from its commit index before it has committed an entry of its own."""
-
-    def read_index(self, state: ServerState) -> int:
-        """Return the commit index."""
-        return state.commit_index
-
-
-class LateHeartbeatConfirms(Rules):
-    """Any earlier answer to a heartbeat confirms a later read."""
-
-    def is_read_confirmed(self, state: ServerState, read: PendingRead) -> bool:
-        """Do not compare the rounds."""
-        confirmed = sum(server == state.id or acked > 0 for server, acked in enumerate(state.acked_round))
-        return confirmed >= self.commit_quorum(len(state.acked_round))
-
-
-class ReadWithoutConfirming(Rules):
-    """A leader answers reads without making sure that it still leads."""
-
-    def is_read_confirmed(self, state: ServerState, read: PendingRead) -> bool:
-        """Trust the own role."""
-        return True
-
-
-# Harmless
-
-
-class VoteOnlyOnce(Rules):
-    """A voter does not repeat its vote for the same candidate."""
-
-    def has_vote_for(self, state: ServerState, candidate: int) -> bool:
-        """Give the vote once."""
-        return state.voted_for is None
-
-
-class BackUpOneByOne(Rules):
-    """A leader ignores the conflict hint and backs up by one entry (the paper's simple rule)."""
-
-    def backed_up_next_index(self, state: ServerState, response: AppendEntriesResponse) -> int:
-        """Decrement next_index."""
-        return response.index
-
-
 READS = "reads are not in the specification"
 NEXT_INDEX = "next_index is not in the specification: safety does not depend on it"
 
@@ -279,7 +43,7 @@ MUTANTS: dict[str, Mutant] = {
     for mutant in (
         Mutant(
             "vote-for-whoever-asks-first",
-            VoteForWhoeverAsksFirst(),
+            r.VoteForWhoeverAsksFirst(),
             "Leader Completeness",
             Bounds(terms=2, entries=0),
             "jgroups-raft #14, akka-raft #30",
@@ -287,7 +51,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "compare-index-only",
-            CompareIndexOnly(),
+            r.CompareIndexOnly(),
             "Leader Completeness",
             Bounds(terms=3, entries=1, candidates={2: 1, 3: 0}),
             "noraft #22",
@@ -295,7 +59,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "compare-term-only",
-            CompareTermOnly(),
+            r.CompareTermOnly(),
             "Leader Completeness",
             Bounds(terms=2, entries=1),
             "the other half of section 5.4.1",
@@ -303,7 +67,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "step-down-clears-vote",
-            StepDownClearsVote(),
+            r.StepDownClearsVote(),
             "Election Safety",
             Bounds(terms=2, entries=0, crashes=1),
             "CCF #8094",
@@ -311,7 +75,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "count-old-votes",
-            CountOldVotes(),
+            r.CountOldVotes(),
             "Election Safety",
             Bounds(terms=2, entries=0),
             "Xraft #33",
@@ -319,7 +83,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "half-rounded-down",
-            HalfRoundedDown(),
+            r.HalfRoundedDown(),
             "Election Safety",
             Bounds(terms=1, entries=0),
             "folklore",
@@ -327,7 +91,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "half-rounded-up",
-            HalfRoundedUp(),
+            r.HalfRoundedUp(),
             "Election Safety",
             Bounds(servers=2, terms=1, entries=0),
             "folklore",
@@ -335,7 +99,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "never-persist-vote",
-            NeverPersistVote(),
+            r.NeverPersistVote(),
             "Election Safety",
             Bounds(terms=1, entries=0, crashes=1),
             "seaweedfs/raft #9",
@@ -343,7 +107,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "persist-vote-later",
-            PersistVoteLater(),
+            r.PersistVoteLater(),
             "Election Safety",
             Bounds(terms=1, entries=0, crashes=1, torn_steps=True),
             "hashicorp/raft #661 (two writes, a crash between them)",
@@ -351,7 +115,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "send-before-persist",
-            SendBeforePersist(),
+            r.SendBeforePersist(),
             "Election Safety",
             Bounds(terms=1, entries=0, crashes=1, torn_steps=True),
             "the paper's Figure 2, State",
@@ -359,7 +123,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "forget-log",
-            ForgetLog(),
+            r.ForgetLog(),
             "Leader Completeness",
             Bounds(terms=2, entries=0, crashes=1),
             "rethinkdb #5289",
@@ -367,7 +131,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "commit-old-terms",
-            CommitOldTerms(),
+            r.CommitOldTerms(),
             "Leader Completeness",
             Bounds(terms=4, entries=0, batch=1, candidates={2: 1, 3: 0, 4: 1}, cut=((0, 1),)),
             "logcabin #44, PySyncObj #169, nats-server #7955",
@@ -375,7 +139,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "truncate-always",
-            TruncateAlways(),
+            r.TruncateAlways(),
             "Leader Completeness",
             Bounds(terms=2, entries=1),
             "hashicorp/raft #113, CCF #5991",
@@ -383,7 +147,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "heartbeat-truncates",
-            HeartbeatTruncates(),
+            r.HeartbeatTruncates(),
             "Leader Completeness",
             Bounds(terms=2, entries=1),
             "RaftOS #26",
@@ -391,7 +155,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "overwrite-uncommitted",
-            OverwriteUncommitted(),
+            r.OverwriteUncommitted(),
             "Leader Append-Only",
             Bounds(terms=1, entries=1),
             "the paper's Figure 3",
@@ -399,7 +163,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "no-consistency-check",
-            NoConsistencyCheck(),
+            r.NoConsistencyCheck(),
             "Log Matching",
             Bounds(terms=3, entries=0),
             "section 5.3",
@@ -407,7 +171,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "count-old-refusals",
-            CountOldRefusals(),
+            r.CountOldRefusals(),
             "Next Index Follows Match Index",
             Bounds(terms=2, entries=0, batch=1),
             "this implementation, found in review: a follower was wedged for the whole term",
@@ -415,7 +179,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "commit-beyond-match",
-            CommitBeyondMatch(),
+            r.CommitBeyondMatch(),
             "Committed Entries Stay",
             Bounds(terms=1, entries=1, batch=1),
             "copycat #265, rabbitmq/ra #508",
@@ -423,7 +187,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "commit-goes-back",
-            CommitGoesBack(),
+            r.CommitGoesBack(),
             "Commit Index Never Goes Back",
             Bounds(terms=1, entries=0),
             "PySyncObj #166",
@@ -431,15 +195,87 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "match-goes-back",
-            MatchGoesBack(),
+            r.MatchGoesBack(),
             "Match Index Never Goes Back",
             Bounds(terms=1, entries=1),
             "PySyncObj #167, RaftOS #25",
             refused="HandleAcknowledgement",
         ),
         Mutant(
+            "last-term-of-no-entry",
+            r.LastTermOfNoEntry(),
+            "Leader Completeness",
+            Bounds(terms=2, entries=1, compactions=1),
+            "NuRaft #668",
+            refused="HandleRequestVote",
+        ),
+        Mutant(
+            "append-behind-snapshot",
+            r.AppendBehindSnapshot(),
+            "Log Matching",
+            Bounds(servers=2, terms=1, entries=1, compactions=1),
+            "willemt/raft #118",
+            refused="HandleAppendEntries",
+        ),
+        Mutant(
+            "snapshot-one-too-late",
+            r.SnapshotOneTooLate(),
+            "Log Matching",
+            Bounds(terms=1, entries=1, compactions=1),
+            "willemt/raft #118",
+            refused="AppendEntries",
+        ),
+        Mutant(
+            "snapshot-sets-term",
+            r.SnapshotSetsTerm(),
+            "Terms Never Go Back",
+            Bounds(terms=2, entries=0, compactions=1),
+            "willemt/raft #118",
+            refused="UpdateTerm",
+        ),
+        Mutant(
+            "snapshot-drops-suffix",
+            r.SnapshotDropsSuffix(),
+            "Leader Completeness",
+            Bounds(terms=2, entries=1, heartbeats=1, compactions=1),
+            "camunda #6092",
+            refused="HandleAppendEntries",
+        ),
+        Mutant(
+            "install-stale-snapshot",
+            r.InstallStaleSnapshot(),
+            "Commit Index Never Goes Back",
+            Bounds(terms=1, entries=1, compactions=2),
+            "hashicorp/raft #248",
+            refused="HandleAppendEntries",
+        ),
+        Mutant(
+            "compact-uncommitted",
+            r.CompactUncommitted(),
+            "Committed Entries Stay",
+            Bounds(terms=1, entries=1, compactions=1),
+            "etcd #8091 (raftexample)",
+            refused="AppendEntries",
+        ),
+        Mutant(
+            "forget-snapshot",
+            r.ForgetSnapshot(),
+            "Log Matching",
+            Bounds(servers=2, terms=1, entries=1, crashes=1, compactions=1),
+            "goraft/raft #99",
+            refused="Restart",
+        ),
+        Mutant(
+            "step-aside-clears-vote",
+            r.StepAsideClearsVote(),
+            "One Vote a Term",
+            Bounds(terms=1, entries=0, quorum_timeouts=1),
+            "hazelcast #16643, nats-server #7698, redpanda #14",
+            refused="StepAside",
+        ),
+        Mutant(
             "read-before-own-commit",
-            ReadBeforeOwnCommit(),
+            r.ReadBeforeOwnCommit(),
             "Linearizable Reads",
             Bounds(terms=2, entries=0, reads=1),
             "etcd #7331, redisraft PR #22",
@@ -447,7 +283,7 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "late-heartbeat-confirms",
-            LateHeartbeatConfirms(),
+            r.LateHeartbeatConfirms(),
             "Linearizable Reads",
             Bounds(terms=2, entries=0, reads=2, candidates={1: 0, 2: 1}),
             "etcd #20418 (raft PR #397)",
@@ -455,14 +291,28 @@ MUTANTS: dict[str, Mutant] = {
         ),
         Mutant(
             "read-without-confirming",
-            ReadWithoutConfirming(),
+            r.ReadWithoutConfirming(),
             "Linearizable Reads",
             Bounds(terms=2, entries=0, reads=1),
             "thesis 6.4",
             invisible=READS,
         ),
-        Mutant("vote-only-once", VoteOnlyOnce(), None, Bounds(terms=2, entries=0), "a legal choice"),
-        Mutant("back-up-one-by-one", BackUpOneByOne(), None, Bounds(servers=2, terms=3, entries=1), "section 5.3"),
+        Mutant("vote-only-once", r.VoteOnlyOnce(), None, Bounds(terms=2, entries=0), "a legal choice"),
+        Mutant(
+            "obey-old-timeout-now",
+            r.ObeyOldTimeoutNow(),
+            None,
+            Bounds(terms=3, entries=0, transfers=1),
+            "any server may start an election at any time",
+        ),
+        Mutant(
+            "transfer-to-anyone",
+            r.TransferToAnyone(),
+            None,
+            Bounds(terms=2, entries=0, transfers=1),
+            "thesis 3.10: its step 2 is there to lose no time",
+        ),
+        Mutant("back-up-one-by-one", r.BackUpOneByOne(), None, Bounds(servers=2, terms=3, entries=1), "section 5.3"),
     )
 }
 

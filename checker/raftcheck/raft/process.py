@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from raftcheck.model import Deliver, Network, Send, Step
 from raftcheck.raft.bounds import Bounds
+from raftcheck.raft.whole_logs import saved, whole
 from raftimpl import step as core
 from raftimpl.cluster import Cluster
 from raftimpl.messages import Message
@@ -56,17 +57,27 @@ class RaftProcess:
         leads = server.role is Role.LEADER
         if not leads and server.current_term < bounds.terms:
             yield core.ElectionTimeout()
-        if leads and bounds.heartbeats:
-            yield core.HeartbeatTimeout()
+        if leads:
+            yield from self._inputs_of_leader(server)
         if leads or (bounds.forwarding and server.leader_id is not None):
             for number in range(1, bounds.entries + 1):
                 yield core.ClientRequest(command(number))
             for number in range(1, bounds.reads + 1):
                 yield core.ReadRequest(number)
+        if bounds.compactions:
+            yield from compactions(server)
         if bounds.crashes:
             yield Crash()
             if bounds.torn_steps and node.crash_after is None:
                 yield from map(CrashWithin, range(1, 2 * bounds.servers))
+
+    def _inputs_of_leader(self, server: ServerState) -> Iterable[ModelInput]:
+        if self.bounds.heartbeats:
+            yield core.HeartbeatTimeout()
+        if self.bounds.quorum_timeouts:
+            yield core.QuorumTimeout()
+        if self.bounds.transfers:
+            yield from map(core.TransferLeadership, self.cluster.peers(server.id))
 
     def step(self, node: Node, input: ModelInput | Deliver) -> Step | None:
         """Execute one step of the core and carry out its outputs."""
@@ -103,6 +114,13 @@ class RaftProcess:
 
     def _restart(self, server: int, disk: DurableState) -> Step:
         return Step(Node(self.cluster.start(server, disk), disk))
+
+
+def compactions(server: ServerState) -> Iterable[core.Compact]:
+    """Yield how a server may compact its log: up to any entry that is applied."""
+    applied = whole(server.log)[: server.commit_index]
+    for index in range(server.log.first_index, server.commit_index + 1):
+        yield core.Compact(index, saved(applied[:index]))
 
 
 def command(number: int) -> bytes:

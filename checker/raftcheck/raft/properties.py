@@ -10,11 +10,12 @@ from raftcheck.raft.bounds import Bounds
 from raftcheck.raft.history import Committed, History, Read
 from raftcheck.raft.process import Crash, CrashWithin, ModelInput, Node
 from raftcheck.raft.refinement import refines
+from raftcheck.raft.whole_logs import whole
 from raftimpl.invariants import INVARIANTS, one_vote_a_term, terms_never_go_back
-from raftimpl.log import Log, last_index, last_term
-from raftimpl.messages import AppendEntries, ForwardedRequest, RequestVote
+from raftimpl.log import Entries
+from raftimpl.messages import AppendEntries, ForwardedRequest, InstallSnapshot, RequestVote, TimeoutNow
 from raftimpl.state import Role, ServerState, durable
-from raftimpl.step import HeartbeatTimeout, ReadReady
+from raftimpl.step import HeartbeatTimeout, QuorumTimeout, ReadReady
 from raftimpl.step import Step as CoreStep
 from raftspec.quorum import majority
 
@@ -29,31 +30,31 @@ def is_leader(node: Node) -> bool:
 # What the predicates look at: each is told once for each distinct view, not once for each combination of states
 
 
-def log_of(node: Node) -> Log:
+def log_of(node: Node) -> Entries:
     """Return the server's log."""
-    return node.server.log
+    return whole(node.server.log)
 
 
-def log_on_disk(node: Node) -> Log:
+def log_on_disk(node: Node) -> Entries:
     """Return the log on the server's disk."""
-    return node.disk.log
+    return whole(node.disk.log)
 
 
-def applied(node: Node) -> Log:
+def applied(node: Node) -> Entries:
     """Return the entries that the server has applied."""
-    return node.server.log[: node.server.commit_index]
+    return whole(node.server.log)[: node.server.commit_index]
 
 
-def leadership(node: Node) -> tuple[int, Log] | None:
+def leadership(node: Node) -> tuple[int, Entries] | None:
     """Return a leader's term and log, None for other servers."""
-    return (node.server.current_term, node.server.log) if is_leader(node) else None
+    return (node.server.current_term, whole(node.server.log)) if is_leader(node) else None
 
 
 def nothing(_: Node) -> None:
     """Return nothing: the predicate looks at the history alone."""
 
 
-def entries_committed(history: History) -> Log:
+def entries_committed(history: History) -> Entries:
     """Return the entries that were ever committed."""
     return tuple(committed.entry for committed in history.committed)
 
@@ -67,14 +68,14 @@ def election_safety(_: Nothing, elected: tuple[tuple[int, int], ...]) -> bool:
     return len(set(terms)) == len(terms)
 
 
-def log_matching(a: Log, b: Log) -> bool:
+def log_matching(a: Entries, b: Entries) -> bool:
     """Logs that have an entry with the same index and term are the same up to that index."""
     pairs = list(zip(a, b, strict=False))
     same_term = [index for index, (x, y) in enumerate(pairs, 1) if x.term == y.term]
     return all(x == y for x, y in pairs[: max(same_term, default=0)])
 
 
-def leader_completeness(leaders: tuple[tuple[int, Log] | None, ...], committed: tuple[Committed, ...]) -> bool:
+def leader_completeness(leaders: tuple[tuple[int, Entries] | None, ...], committed: tuple[Committed, ...]) -> bool:
     """An entry committed in a term is in the logs of the leaders of that and all higher terms."""
     return all(
         log[index : index + 1] == (known.entry,)
@@ -84,7 +85,7 @@ def leader_completeness(leaders: tuple[tuple[int, Log] | None, ...], committed: 
     )
 
 
-def state_machine_safety(applied: tuple[Log, ...], committed: Log) -> bool:
+def state_machine_safety(applied: tuple[Entries, ...], committed: Entries) -> bool:
     """If any server has ever applied an entry at an index, none applies another entry there."""
     return all(log == committed[: len(log)] for log in applied)
 
@@ -92,13 +93,13 @@ def state_machine_safety(applied: tuple[Log, ...], committed: Log) -> bool:
 # What users rely on
 
 
-def applied_entries_are_a_common_prefix(a: Log, b: Log) -> bool:
+def applied_entries_are_a_common_prefix(a: Entries, b: Entries) -> bool:
     """Of what two servers have applied, one is a prefix of the other: every server holds the same copy."""
     shorter = min(len(a), len(b))
     return a[:shorter] == b[:shorter]
 
 
-def acknowledged_writes_are_never_lost(disks: tuple[Log, ...], committed: Log) -> bool:
+def acknowledged_writes_are_never_lost(disks: tuple[Entries, ...], committed: Entries) -> bool:
     """An entry that was ever applied is on the disks of a majority, so that no minority can lose it."""
     return all(
         sum(log[index : index + 1] == (entry,) for log in disks) >= majority(len(disks))
@@ -126,12 +127,12 @@ class Witness(NamedTuple):
     possible: Callable[[Bounds], bool]
 
 
-def committed_everywhere(applied: tuple[Log, ...], _: None) -> bool:
+def committed_everywhere(applied: tuple[Entries, ...], _: None) -> bool:
     """Every server has applied the same entry."""
     return all(applied)
 
 
-def client_entry_committed_everywhere(applied: tuple[Log, ...], _: None) -> bool:
+def client_entry_committed_everywhere(applied: tuple[Entries, ...], _: None) -> bool:
     """Every server has applied a client's entry."""
     return all(any(entry.command is not None for entry in log) for log in applied)
 
@@ -143,7 +144,7 @@ def leaders_of_two_terms(_: Nothing, elected: tuple[tuple[int, int], ...]) -> bo
 
 def conflicting_suffix_truncated(before: Node, _: ModelInput | Deliver, step: Step) -> bool:
     """A follower has deleted entries that conflict with the leader's."""
-    old, new = before.server.log, server_after(step).log
+    old, new = whole(before.server.log), whole(server_after(step).log)
     return new[: len(old)] != old
 
 
@@ -152,7 +153,7 @@ def vote_refused_for_stale_log(before: Node, input: ModelInput | Deliver, step: 
     if not (isinstance(input, Deliver) and isinstance(input.message, RequestVote)):
         return False
     request, server, after = input.message, before.server, server_after(step)
-    is_behind = (request.last_log_term, request.last_log_index) < (last_term(server.log), last_index(server.log))
+    is_behind = (request.last_log_term, request.last_log_index) < (server.log.last_term, server.log.last_index)
     return is_behind and request.term == after.current_term and after.voted_for is None
 
 
@@ -164,13 +165,13 @@ def restart_after_a_vote(before: Node, input: ModelInput | Deliver, step: Step) 
 def several_entries_appended(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
     """One AppendEntries brought several new entries."""
     is_append = isinstance(input, Deliver) and isinstance(input.message, AppendEntries)
-    return is_append and len(server_after(step).log) >= len(before.server.log) + 2
+    return is_append and server_after(step).log.last_index >= before.server.log.last_index + 2
 
 
 def forwarded_write_appended(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
     """A leader appends what a follower handed on."""
     is_forward = isinstance(input, Deliver) and isinstance(input.message, ForwardedRequest)
-    return is_forward and len(server_after(step).log) > len(before.server.log)
+    return is_forward and server_after(step).log.last_index > before.server.log.last_index
 
 
 def follower_answers_read(before: Node, _: ModelInput | Deliver, step: Step) -> bool:
@@ -181,6 +182,46 @@ def follower_answers_read(before: Node, _: ModelInput | Deliver, step: Step) -> 
 def heartbeat_sent(_: Node, input: ModelInput | Deliver, step: Step) -> bool:
     """A leader's heartbeat timer runs out."""
     return isinstance(input, HeartbeatTimeout) and is_leader(step.state)  # type: ignore[arg-type]
+
+
+def snapshot_installed(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A follower takes over the leader's snapshot."""
+    is_offered = isinstance(input, Deliver) and isinstance(input.message, InstallSnapshot)
+    return is_offered and server_after(step).log.snapshot != before.server.log.snapshot
+
+
+def suffix_kept(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A follower takes over the leader's snapshot, and keeps what follows on it in its own log."""
+    return snapshot_installed(before, input, step) and bool(server_after(step).log.entries)
+
+
+def append_from_before_snapshot(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A follower gets entries of its leader that begin before the last that its snapshot stands for."""
+    if not (isinstance(input, Deliver) and isinstance(input.message, AppendEntries)):
+        return False
+    request, server = input.message, before.server
+    return request.term == server.current_term and request.prev_log_index < server.log.snapshot.last_included_index
+
+
+def election_asked_for(_: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A follower starts an election because its leader has asked it to."""
+    is_asked = isinstance(input, Deliver) and isinstance(input.message, TimeoutNow)
+    return is_asked and server_after(step).role is not Role.FOLLOWER
+
+
+def leader_stepped_aside(before: Node, input: ModelInput | Deliver, step: Step) -> bool:
+    """A leader becomes a follower because it hears of no quorum."""
+    return isinstance(input, QuorumTimeout) and is_leader(before) and server_after(step).role is Role.FOLLOWER
+
+
+def may_install_snapshots(bounds: Bounds) -> bool:
+    """Tell whether a follower can be behind a snapshot: others have committed without it, and it is sent one later.
+
+    Where everything arrives in the order of sending the entries come first, unless a leader of a later term sends it.
+    """
+    is_sent = max(bounds.entries, bounds.reads, bounds.heartbeats, bounds.transfers) > 0 or bounds.terms >= 2
+    in_order = bounds.network is Network.ORDERED and not bounds.lossy
+    return bounds.compactions >= 1 and bounds.servers >= 3 and is_sent and (bounds.terms >= 2 or not in_order)
 
 
 def read_answered(_: Nothing, reads: tuple[Read, ...]) -> bool:
@@ -251,6 +292,29 @@ WITNESSES = (
     Witness(
         sometimes("A leader sends heartbeats", heartbeat_sent, "step", symmetric=True),
         lambda bounds: bounds.heartbeats >= 1,
+    ),
+    Witness(sometimes("A snapshot is installed", snapshot_installed, "step", symmetric=True), may_install_snapshots),
+    Witness(
+        sometimes("A suffix survives an installed snapshot", suffix_kept, "step", symmetric=True),
+        lambda bounds: (
+            may_install_snapshots(bounds)
+            and bounds.entries >= 1
+            and bounds.batch >= 2
+            and (bounds.lossy or bounds.network is not Network.ORDERED)
+        ),
+    ),
+    Witness(
+        sometimes("AppendEntries reaches back behind a snapshot", append_from_before_snapshot, "step", symmetric=True),
+        # Repeated messages do. Without them that takes several that are under way at the same time.
+        lambda bounds: bounds.compactions >= 1 and bounds.servers >= 2 and bounds.network is Network.LOSSY_DUPLICATING,
+    ),
+    Witness(
+        sometimes("An election is started for the leader", election_asked_for, "step", symmetric=True),
+        lambda bounds: bounds.transfers >= 1 and bounds.servers >= 2 and bounds.terms >= 2,
+    ),
+    Witness(
+        sometimes("A leader steps aside", leader_stepped_aside, "step", symmetric=True),
+        lambda bounds: bounds.quorum_timeouts >= 1,
     ),
 )
 

@@ -9,8 +9,15 @@ from typing import Any, NamedTuple
 
 from raftcheck.raft.abstraction import ACTIONS, Evaluator, Facts, View, differences, facts, state_of, view_in
 from raftcheck.raft.labels import RaftLabels
-from raftimpl.log import Log, has_entry
-from raftimpl.messages import AppendEntries, AppendEntriesResponse, Message, RequestVote, RequestVoteResponse
+from raftimpl.log import Entries
+from raftimpl.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    Message,
+    RequestVote,
+    RequestVoteResponse,
+    TimeoutNow,
+)
 from raftimpl.step import ElectionTimeout
 from raftspec import raft as spec
 from raftspec.concrete import State, Value
@@ -131,11 +138,16 @@ def update_term(walk: Walk, seen: Seen) -> None:
 
 
 def time_out(walk: Walk, seen: Seen) -> None:
-    """Propose Timeout. In a torn step in which nobody has seen it, it may be only a new term."""
+    """Propose Timeout; before it UpdateTerm, if the leader of a newer term has asked for it (TimeoutNow).
+
+    In a torn step in which nobody has seen it, it may be only a new term.
+    """
     if seen.crashes and seen.target.voted_for != seen.n and not seen.sends:
         update_term(walk, seen)
-    else:
-        walk.take(spec.TIMEOUT)
+        return
+    if seen.message is not None and seen.message.term > walk.now.current_term:
+        walk.take(spec.UPDATE_TERM, t=seen.message.term)
+    walk.take(spec.TIMEOUT)
 
 
 def get_request_vote(walk: Walk, seen: Seen) -> None:
@@ -164,10 +176,12 @@ def get_append_entries(walk: Walk, seen: Seen) -> None:
         walk.take(spec.HANDLE_APPEND_ENTRIES, m=DELIVERED, k=first_to_write(now.log, seen.message))
 
 
-def first_to_write(log: Log, message: AppendEntries) -> int:
+def first_to_write(log: Entries, message: AppendEntries) -> int:
     """Return the first new index at which a log lacks or contradicts a message; the one after its last if none."""
     new = new_indexes(message)
-    lacking = (i for i, entry in zip(new, message.entries, strict=True) if not has_entry(log, i, entry.term))
+    lacking = (
+        i for i, entry in zip(new, message.entries, strict=True) if i > len(log) or log[i - 1].term != entry.term
+    )
     return next(lacking, new.stop)
 
 
@@ -191,6 +205,8 @@ def lead(walk: Walk, seen: Seen) -> None:
     """Propose what a leader does by itself, whatever it was given."""
     target = seen.target
     if not target.leader:
+        if walk.now.leader:
+            walk.take(spec.STEP_ASIDE)
         return
     if seen.comes_to_lead:
         walk.take(spec.BECOME_LEADER, q=quorum_of(walk.now.votes_granted, walk.servers))
@@ -221,7 +237,7 @@ def propose(walk: Walk, seen: Seen) -> None:
 
     A server's state is compared before it sends anything of it: so the action is named that made the difference.
     """
-    if seen.kind is ElectionTimeout:
+    if seen.kind in (ElectionTimeout, TimeoutNow):
         time_out(walk, seen)
     else:
         update_term(walk, seen)
@@ -235,7 +251,7 @@ def propose(walk: Walk, seen: Seen) -> None:
         require_equal(walk, seen.after)
     send(walk, seen)
     if seen.crashes:
-        walk.take(spec.RESTART)
+        walk.take(spec.RESTART, commit=seen.after.commit_index)
 
 
 # What must have come of it

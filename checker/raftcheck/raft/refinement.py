@@ -1,7 +1,8 @@
 """Refinement: every step of the implementation is a sequence of actions of the specification.
 
 A step of a server may be no action at all, as far as the specification sees it, or several: a message of a newer term
-is UpdateTerm and then what the message asks for; a candidate with enough votes does BecomeLeader, ClientRequest (its
+is UpdateTerm and then what the message asks for; InstallSnapshot is AppendEntries with all entries up to the
+snapshot's last; TimeoutNow is Timeout; a candidate with enough votes does BecomeLeader, ClientRequest (its
 no-op) and AppendEntries in one step. Which actions a step consists of is proposed by `raftcheck.raft.proposals` and
 then evaluated: the guards and changes are those of the text in `raftspec.raft`, the state at the end must be the one
 that the implementation is in, and every message that it sends must have been sent by one of the actions. So a wrong
@@ -24,10 +25,18 @@ from typing import Any
 
 from raftcheck.explore import Counterexample
 from raftcheck.model import Deliver, ModelError, Property, Step, always_step
-from raftcheck.raft.abstraction import View, evaluator_for, has_counterpart, view_of
+from raftcheck.raft.abstraction import View, as_append_entries, evaluator_for, has_counterpart, view_of
 from raftcheck.raft.process import Crash, ModelInput, Node
 from raftcheck.raft.proposals import Refusal, RefusedError, Seen, Walk, propose, require_equal, require_sent
-from raftimpl.messages import AppendEntries, AppendEntriesResponse, Message, RequestVoteResponse
+from raftcheck.raft.whole_logs import whole
+from raftimpl.messages import (
+    AppendEntries,
+    AppendEntriesResponse,
+    InstallSnapshot,
+    Message,
+    RequestVoteResponse,
+    TimeoutNow,
+)
 from raftimpl.state import DurableState
 from raftimpl.step import ElectionTimeout
 
@@ -90,8 +99,11 @@ def seen_in(before: Node, input: ModelInput | Deliver, step: Step) -> Seen | Non
     sends: Any = tuple([sent for sent in step.sends if has_counterpart(sent.message)])  # type: ignore[arg-type]
     if view == led_to and not sends:
         return None
+    sends = tuple([replace_snapshot(sent) for sent in sends])
     if isinstance(input, Deliver):
         message: Message = input.message  # type: ignore[assignment]
+        if isinstance(message, InstallSnapshot):
+            message = as_append_entries(message)
         seen = Seen(n, view, led_to, led_to, type(message), input.sender, message, sends, crashes=False)
     else:
         seen = Seen(n, view, led_to, led_to, type(input), n, None, sends, crashes=False)
@@ -100,6 +112,12 @@ def seen_in(before: Node, input: ModelInput | Deliver, step: Step) -> Seen | Non
     if before.crash_after is not None:
         return seen._replace(target=before_crash(seen, after.disk), crashes=True)
     return seen
+
+
+def replace_snapshot(sent: tuple[int, Any]) -> tuple[int, Message]:
+    """Return what was sent, and to whom; a snapshot as the AppendEntries that it is for the specification."""
+    to, message = sent
+    return to, as_append_entries(message) if isinstance(message, InstallSnapshot) else message
 
 
 def renamed(seen: Seen, servers: int) -> Seen:
@@ -144,13 +162,14 @@ def before_crash(seen: Seen, disk: DurableState) -> View:
     That is what is on disk, and what it has sent promises.
     """
     before, message = seen.before, seen.message
-    term, log = disk.current_term, disk.log
+    term, log = disk.current_term, whole(disk.log)
     if seen.sends:
         heard = before.current_term if message is None else message.term
-        term = max(term, before.current_term + (seen.kind is ElectionTimeout), heard)
+        said = max(sent.term for _, sent in seen.sends)
+        term = max(term, before.current_term + (seen.kind is ElectionTimeout), heard, said)
     appends = seen.sent(AppendEntries)
     stays = term == before.current_term
-    own_entry = seen.kind in (ElectionTimeout, RequestVoteResponse) and len(log) > len(before.log)
+    own_entry = seen.kind in (ElectionTimeout, TimeoutNow, RequestVoteResponse) and len(log) > len(before.log)
     leads = bool(appends) or own_entry or (before.leader and stays)
     if leads:
         log = max([log, *(log[: sent.prev_log_index] + sent.entries for sent in appends)], key=len)

@@ -6,19 +6,33 @@ from raftcheck.explore import GlobalState
 from raftcheck.model import Value
 from raftcheck.raft.history import History
 from raftcheck.raft.process import Crash, CrashWithin, Node
-from raftimpl.step import ClientRequest, ElectionTimeout, HeartbeatTimeout, ReadRequest
+from raftimpl.step import (
+    ClientRequest,
+    Compact,
+    ElectionTimeout,
+    HeartbeatTimeout,
+    QuorumTimeout,
+    ReadRequest,
+    TransferLeadership,
+)
 
 RATES: Mapping[Value, float] = {
     ClientRequest: 1.0,
     ReadRequest: 0.5,
     HeartbeatTimeout: 0.3,
+    Compact: 0.1,
+    TransferLeadership: 0.05,
+    QuorumTimeout: 0.02,
     ElectionTimeout: 0.05,
     Crash: 0.03,
     CrashWithin: 0.01,
 }
 """How often each kind of input is drawn, compared to others: a leader has some time before the next election."""
 
-SHARES = {"terms": 20, "entries": 20, "crashes": 40, "reads": 40, "heartbeats": 10}
+SHARES = {
+    "terms": 20, "entries": 20, "crashes": 40, "reads": 40, "heartbeats": 10, "compactions": 40, "transfers": 40,
+    "quorum_timeouts": 80,
+}  # fmt: skip
 """One for so many steps of a walk: about twice what a walk uses on average."""
 
 LEAST_BUDGET, GREATEST_BUDGET = 5, 300
@@ -40,4 +54,7 @@ def figures(state: GlobalState) -> dict[str, int]:
         "entries committed": len(history.committed),
         "reads answered": sum(read.answered_from is not None for read in history.reads),
         "crashes": history.crashes,
+        "compactions": history.compactions,
+        "leadership transfers": history.transfers,
+        "quorum timeouts": history.quorum_timeouts,
     }

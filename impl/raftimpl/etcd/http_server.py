@@ -166,6 +166,9 @@ class HttpConnection(asyncio.Protocol):
         self._answering = None
         if task.cancelled() or self._transport.is_closing():
             return
+        if self._http.our_state is h11.MUST_CLOSE:
+            self._transport.close()
+            return
         if self._http.our_state is not h11.DONE:
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "the server failed to answer")
             report(task.exception() or RuntimeError("an answer did not come to its end"))

@@ -1,7 +1,7 @@
 ------------------------------------------------- MODULE Raft --------------------------------------------------
 
 (*
-Abstract Raft: what a cluster of any size may do, in thirteen actions (Raft paper, section 5 and Figure 2).
+Abstract Raft: what a cluster of any size may do, in fourteen actions (Raft paper, section 5 and Figure 2).
 
 This is the whole protocol, for any number of servers, terms and entries: elections, replication with
 truncation, commitment, crashes and restarts, on a network that loses, repeats and reorders messages. Index
@@ -9,8 +9,13 @@ truncation, commitment, crashes and restarts, on a network that loses, repeats a
 
 Where the paper says how to be quick, and safety does not depend on it, the specification leaves the choice
 open: when a server times out, which entries a leader sends when, how it finds out where a follower's log
-departs from its own (nextIndex, and the refusals that lower it, do not occur). Membership changes,
-snapshots and reads are not modelled.
+departs from its own (nextIndex, and the refusals that lower it, do not occur). Membership changes and reads
+are not modelled.
+
+A snapshot (section 7) needs no state of its own: logs are whole here, and what a server has compacted is
+still a part of its log. InstallSnapshot is AppendEntries with all entries up to an index, which are
+committed; a server that restarts from a snapshot knows the entries for which it stands as committed.
+Leadership transfer is a Timeout at a chosen time.
 
 Why Raft is safe: the invariants from which its safety follows.
 
@@ -403,11 +408,21 @@ AdvanceCommitIndex(n, i, q) ==
     /\ UNCHANGED <<persistent, candidate, leader, votes_granted, match_index, messages, elected, leader_of,
                    voters, leader_last, leader_log, acknowledged, append_commit_term, append_commit_point>>
 
-\* A server crashes and comes back as a follower with its term, vote and log. (Figure 2, State)
-Restart(n) ==
+\* A leader that hears of no quorum becomes a follower of its own term. (thesis, section 6.2)
+StepAside(n) ==
+    \* it leads
+    /\ leader[n]
+    /\ leader' = [leader EXCEPT ![n] = FALSE]
+    /\ UNCHANGED <<persistent, candidate, commit_index, votes_granted, match_index, messages, ghosts>>
+
+\* A server crashes and comes back as a follower with its term, vote and log; it may also have kept how much of
+\* that is committed, or some of it: what a snapshot stands for. (Figure 2, State; section 7)
+Restart(n, commit) ==
+    \* it knew as much to be committed
+    /\ 0 <= commit /\ commit <= commit_index[n]
     /\ candidate' = [candidate EXCEPT ![n] = FALSE]
     /\ leader' = [leader EXCEPT ![n] = FALSE]
-    /\ commit_index' = [commit_index EXCEPT ![n] = 0]
+    /\ commit_index' = [commit_index EXCEPT ![n] = commit]
     /\ votes_granted' = [votes_granted EXCEPT ![n] = [p \in Server |-> FALSE]]
     /\ match_index' = [match_index EXCEPT ![n] = [p \in Server |-> 0]]
     /\ UNCHANGED <<persistent, messages, ghosts>>
@@ -425,7 +440,8 @@ Next ==
     \/ \E n \in Server, m \in Message, k \in Index : HandleAppendEntries(n, m, k)
     \/ \E n, p \in Server, i \in Index, u \in Term : HandleAcknowledgement(n, p, i, u)
     \/ \E n \in Server, i \in Index, q \in Quorum : AdvanceCommitIndex(n, i, q)
-    \/ \E n \in Server : Restart(n)
+    \/ \E n \in Server : StepAside(n)
+    \/ \E n \in Server, commit \in Index : Restart(n, commit)
 
 Spec == Init /\ [][Next]_vars
 

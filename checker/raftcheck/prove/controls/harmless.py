@@ -3,13 +3,21 @@
 Most of them drop a guard that is there for sense or for speed, and not for safety.
 """
 
-from raftcheck.prove.controls.changing import harmless, with_guard, without_assignment, without_guard
+from raftcheck.prove.controls.changing import (
+    harmless,
+    with_assignments,
+    with_guard,
+    without_assignment,
+    without_guard,
+)
+from raftspec.logic import FALSE, any_of
 from raftspec.proof import RAFT
-from raftspec.raft import commit_index, i, leader, voted
+from raftspec.raft import candidate, i, leader, n, voted
 
 APPEND_ENTRIES = RAFT.action("AppendEntries")
 HANDLE_ACKNOWLEDGEMENT = RAFT.action("HandleAcknowledgement")
 RESTART = RAFT.action("Restart")
+STEP_ASIDE = RAFT.action("StepAside")
 STEP_DOWN = RAFT.action("StepDown")
 
 HARMLESS = (
@@ -80,10 +88,18 @@ HARMLESS = (
         "Term, vote and log are durable, and so a leader needs nothing else to be one; it only knows less.",
     ),
     harmless(
-        "keep-commit-index-on-restart",
-        without_assignment(RESTART, commit_index),
-        "The commit index is durable.",
-        "What was committed stays committed.",
+        "step-aside-again",
+        without_guard(STEP_ASIDE, "it leads"),
+        "A server that does not lead steps aside, and does not lead.",
+        "Nothing changes.",
+    ),
+    harmless(
+        "step-aside-as-candidate",
+        with_assignments(
+            with_guard(STEP_ASIDE, "it leads", any_of(candidate[n], leader[n])), candidate[n].becomes(FALSE)
+        ),
+        "A candidate, too, may step aside: when it learns that it cannot win.",
+        "It keeps its term and its vote.",
     ),
 )
 """Each with the reason why it is harmless."""

@@ -16,7 +16,7 @@ from raftcheck.prove.controls.changing import (
     without_guard,
 )
 from raftcheck.prove.controls.harmless import HARMLESS
-from raftspec.logic import FALSE, TRUE, SpecificationError, if_else
+from raftspec.logic import FALSE, TRUE, SpecificationError, all_of, if_else
 from raftspec.proof import RAFT
 from raftspec.raft import (
     acknowledged,
@@ -27,6 +27,7 @@ from raftspec.raft import (
     append_last,
     append_term,
     candidate,
+    commit,
     commit_index,
     commit_point,
     commit_term,
@@ -69,10 +70,12 @@ STEP_DOWN = RAFT.action("StepDown")
 HANDLE_APPEND_ENTRIES = RAFT.action("HandleAppendEntries")
 HANDLE_ACKNOWLEDGEMENT = RAFT.action("HandleAcknowledgement")
 ADVANCE_COMMIT_INDEX = RAFT.action("AdvanceCommitIndex")
+STEP_ASIDE = RAFT.action("StepAside")
 RESTART = RAFT.action("Restart")
 
 UP_TO_DATE = "the candidate's log is at least as up to date as the server's"
 SAME_TERM = "by the leader of the server's term"
+KNEW_AS_MUCH = "it knew as much to be committed"
 
 # The mutants, by what they are about
 
@@ -259,6 +262,13 @@ TERMS = (
         ("Votes Are Remembered",),
         "Election Safety",
     ),
+    mutant(
+        "step-aside-clears-vote",
+        with_assignments(STEP_ASIDE, voted[n].becomes(FALSE)),
+        "A leader that steps aside forgets that it voted for itself.",
+        ("Votes Are Remembered",),
+        "Leaders Hear No Other Leader",
+    ),
 )
 
 LAST_OR_FIRST = greater(last_index[n], 1)
@@ -407,6 +417,13 @@ REPLICATION = (
         ("Servers Keep What Is Choosable",),
         "Leader Completeness",
     ),
+    mutant(
+        "keep-only-the-snapshot-on-restart",
+        with_assignments(RESTART, last_index[n].becomes(commit)),
+        "A server that restarts has the entries for which its snapshot stands, and has lost those after it.",
+        ("Servers Keep What Is Choosable",),
+        "Leader Completeness",
+    ),
 )
 
 COMMITMENT = (
@@ -488,6 +505,20 @@ COMMITMENT = (
         ),
         "A leader commits the entry after the one that a quorum has.",
         ("Committers Acknowledged",),
+        "State Machine Safety",
+    ),
+    mutant(
+        "know-more-after-restart",
+        without_guard(RESTART, KNEW_AS_MUCH),
+        "A server that restarts takes anything for committed.",
+        ("Commit Index Rests on a Commit",),
+        "State Machine Safety",
+    ),
+    mutant(
+        "know-the-whole-log-after-restart",
+        with_guard(RESTART, KNEW_AS_MUCH, all_of(commit >= 0, commit <= last_index[n])),
+        "A server that restarts takes entries of its log for committed, as if a snapshot might stand for any of them.",
+        ("Commit Index Rests on a Commit",),
         "State Machine Safety",
     ),
 )

@@ -168,9 +168,20 @@ def clear_vote_for_leader(run: Cluster) -> None:
 def restart_between_votes(run: Cluster) -> None:
     """Server 1 restarts between two votes."""
     run.elect(0, 1)
-    run.perform("Restart", n=1)
+    run.perform("Restart", n=1, commit=0)
     run.hear(1, 1)
     run.elect(2, 1)
+
+
+def step_aside_and_vote(run: Cluster) -> None:
+    """A leader steps aside and votes for another, which leads while a heartbeat of the first is under way."""
+    run.campaign(2)
+    run.elect(0, 1)
+    run.send(0, 0, 0)
+    run.perform("StepAside", n=0)
+    run.give_vote(0, 2)
+    run.count_vote(2, 0)
+    run.lead(2, 2, 0)
 
 
 # Replication
@@ -330,7 +341,23 @@ def restart_without_log(run: Cluster) -> None:
     run.append(0)
     run.replicate(0, 1, 0, 1)
     run.commit(0, 1, 1)
-    run.perform("Restart", n=1)
+    run.perform("Restart", n=1, commit=0)
+    run.elect(2, 1, term=2)
+
+
+def restart_from_the_snapshot(run: Cluster) -> None:
+    """A server of the quorum that committed two entries keeps only the first, for which its snapshot stands."""
+    run.elect(0, 1)
+    run.append(0)
+    run.replicate(0, 1, 0, 1)
+    run.commit(0, 1, 1)
+    run.append(0)
+    message = run.send(0, 0, 1)
+    run.hear(2, 1)
+    run.handle(2, message)
+    run.replicate(0, 1, 1, 2, commit=1)
+    run.commit(0, 2, 1)
+    run.perform("Restart", n=1, commit=1)
     run.elect(2, 1, term=2)
 
 
@@ -429,6 +456,22 @@ def commit_alone(run: Cluster) -> None:
     run.commit(2, 1, 1)
 
 
+def restart_without_entries(run: Cluster) -> None:
+    """A server that restarts takes an entry for committed that it does not have."""
+    run.perform("Restart", n=0, commit=1)
+
+
+def restart_with_an_uncommitted_entry(run: Cluster) -> None:
+    """A leader that restarts takes the entry that only it has for committed; the next leader commits another one."""
+    run.elect(0, 1)
+    run.append(0)
+    run.perform("Restart", n=0, commit=1)
+    run.elect(2, 1, term=2)
+    run.append(2)
+    run.replicate(2, 1, 0, 1)
+    run.commit(2, 1, 1)
+
+
 def commit_one_too_many(run: Cluster) -> None:
     """A leader commits an entry that does not exist."""
     run.elect(0, 1)
@@ -476,7 +519,8 @@ def everyday(run: Cluster) -> None:
     run.handle(2, message)
     run.acknowledge(0, 2, 1)
     run.commit(0, 1, 2)
-    run.perform("Restart", n=0)
+    run.perform("StepAside", n=0)
+    run.perform("Restart", n=0, commit=1)
 
 
 SCRIPTS: Mapping[str, Script] = {
@@ -505,6 +549,7 @@ SCRIPTS: Mapping[str, Script] = {
     "follow-clears-vote": Script(clear_vote_for_leader),
     "forget-vote-on-restart": Script(restart_between_votes),
     "forget-term-on-restart": Script(restart_between_votes),
+    "step-aside-clears-vote": Script(step_aside_and_vote),
     "append-as-follower": Script(append_everywhere),
     "append-of-any-term": Script(append_of_any_term),
     "leader-drops-uncommitted": Script(drop_what_was_sent),
@@ -522,6 +567,7 @@ SCRIPTS: Mapping[str, Script] = {
     "always-truncate": Script(heartbeat_truncates),
     "never-truncate": Script(keep_conflicting_suffix, servers=5),
     "forget-log-on-restart": Script(restart_without_log),
+    "keep-only-the-snapshot-on-restart": Script(restart_from_the_snapshot),
     "commit-without-min": Script(commit_beyond_the_log),
     "acknowledge-the-whole-log": Script(acknowledge_a_conflict),
     "count-acknowledgements-nobody-sent": Script(acknowledgement_nobody_sent),
@@ -530,5 +576,7 @@ SCRIPTS: Mapping[str, Script] = {
     "commit-of-old-terms": Script(commit_of_an_old_term),
     "commit-without-a-quorum": Script(commit_alone),
     "commit-one-too-many": Script(commit_one_too_many),
+    "know-more-after-restart": Script(restart_without_entries),
+    "know-the-whole-log-after-restart": Script(restart_with_an_uncommitted_entry),
 }
 """By the name of the mutant. The missing ones break nothing in any execution, as their remarks tell."""

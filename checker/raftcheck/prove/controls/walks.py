@@ -27,6 +27,7 @@ WEIGHTS: Mapping[str, float] = {
     "HandleAppendEntries": 8,
     "HandleAcknowledgement": 8,
     "AdvanceCommitIndex": 20,
+    "StepAside": 0.05,
     "Restart": 0.05,
 }
 """How often an action is tried in a guided execution, in proportion: failures are rare, and what is sent arrives."""

@@ -1,0 +1,227 @@
+"""`raftproof cluster`: a whole cluster on this machine, in one command."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from raftcheck.cli.exits import INTERNAL_ERROR, USAGE_ERROR
+from raftcheck.cli.server_extra import server_modules
+from raftcheck.model import ModelError
+from raftimpl.cluster import MAX_SERVERS
+
+PORTS_APART = 10_000
+"""Between one server's ports and the next one's: 2379, 12379, 22379, and so on."""
+
+PATIENCE = 30.0
+"""Seconds that a cluster may take until it has a leader."""
+
+STATUS_INTERVAL = 1.0
+
+STATUS: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+
+
+class Server(NamedTuple):
+    """One server of the cluster: its name, where clients find it, its log, its options, its process."""
+
+    name: str
+    client_url: str
+    log: Path
+    options: tuple[str, ...]
+    process: subprocess.Popen[bytes]
+
+
+ServersOption = Annotated[int, typer.Option(help=f"How many servers, 1 to {MAX_SERVERS}.")]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Keep the data here, one folder a server; else it is gone at the end."),
+]
+ClientPortOption = Annotated[int, typer.Option(help="The first server's port for clients; the others follow.")]
+PeerPortOption = Annotated[int, typer.Option(help="The first server's port for other servers; the others follow.")]
+SpacingOption = Annotated[int, typer.Option(help="From one server's ports to the next one's.")]
+
+
+def cluster(
+    servers: ServersOption = 3,
+    data_dir: DataDirOption = None,
+    client_port: ClientPortOption = 2379,
+    peer_port: PeerPortOption = 2380,
+    port_spacing: SpacingOption = PORTS_APART,
+) -> int:
+    """Run a cluster on this machine, and say how to talk to it. Ctrl-C ends it.
+
+    Each server is a process of its own, as by `raftproof serve`. Kill one (its process id is shown) and see what
+    happens. Each server's log is a file beside its data.
+
+    Exit codes: 0 ended as asked, 2 it cannot be started like this, 70 it did not come to have a leader.
+
+    \b
+    Examples:
+      raftproof cluster
+      raftproof cluster --servers 5 --data-dir my-cluster
+    """
+    if not 1 <= servers <= MAX_SERVERS:
+        raise ModelError(f"--servers must be from 1 to {MAX_SERVERS}, not {servers}")
+    if max(client_port, peer_port) + (servers - 1) * port_spacing > 65535:
+        raise ModelError(
+            f"{servers} servers with --port-spacing {port_spacing} need ports above 65535; choose a smaller one"
+        )
+    server_modules()
+    folder = data_dir or Path(tempfile.mkdtemp(prefix="raftproof-cluster-"))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    running: list[Server] = []
+    try:
+        ports = [(client_port + n * port_spacing, peer_port + n * port_spacing) for n in range(servers)]
+        running += start(folder, ports)
+        if not wait_for_leader(running):
+            return tell_failure(running)
+        introduce(running, data_dir)
+        watch(running)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        stop(running)
+        if data_dir is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def start(folder: Path, ports: Sequence[tuple[int, int]], options: Sequence[str] = ()) -> list[Server]:
+    """Start one server for each pair of ports (for clients, for other servers), with more options for `serve`."""
+    names = [f"s{number}" for number in range(1, len(ports) + 1)]
+    peers = [f"http://127.0.0.1:{peer}" for _, peer in ports]
+    initial = ",".join(f"{name}={url}" for name, url in zip(names, peers, strict=True))
+    found = []
+    for name, (client_port, _), peer_url in zip(names, ports, peers, strict=True):
+        client_url, log = f"http://127.0.0.1:{client_port}", folder / f"{name}.log"
+        command = (
+            "--name", name, "--data-dir", str(folder / name), "--listen-peer-urls", peer_url,
+            "--listen-client-urls", client_url, "--initial-cluster", initial, *options,
+        )  # fmt: skip
+        found.append(Server(name, client_url, log, command, launch(command, log)))
+    return found
+
+
+def launch(options: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start one server, whose log goes to a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as lines:
+        return subprocess.Popen(
+            [sys.executable, "-m", "raftcheck.cli", "serve", *options],
+            stdin=subprocess.DEVNULL,
+            stderr=lines,
+            start_new_session=True,  # Ctrl-C ends the servers through this process, one way and not two
+        )
+
+
+def wait_for_leader(running: Sequence[Server]) -> bool:
+    """Tell whether the cluster comes to have a leader."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if any(server.process.poll() is not None for server in running):
+            return False
+        if all(leader_of(server) for server in running):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def leader_of(server: Server) -> str | None:
+    """Return the member id of the leader that a server knows; None if it knows none, or does not answer."""
+    request = urllib.request.Request(f"{server.client_url}/v3/maintenance/status", data=b"{}")
+    try:
+        with urllib.request.urlopen(request, timeout=1) as response:
+            return STATUS.decode(response.read()).get("leader")
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def introduce(running: Sequence[Server], data_dir: Path | None) -> None:
+    """Say what is there, and how to talk to it."""
+    print(f"a cluster of {len(running)} servers is running; Ctrl-C ends it")
+    for server in running:
+        print(f"  {server.name}  {server.client_url}  process {server.process.pid}  log {server.log}")
+    if data_dir is None:
+        print("its data is gone when it ends; --data-dir DIR keeps it")
+    endpoints = ",".join(server.client_url for server in running)
+    print(f"""
+paste this:
+
+  export ETCDCTL_API=3 ETCDCTL_ENDPOINTS={endpoints}
+  etcdctl put greeting hello
+  etcdctl get greeting
+  etcdctl endpoint status --write-out=table
+  curl {running[0].client_url}/version
+""", flush=True)  # fmt: skip
+
+
+def watch(running: Sequence[Server]) -> None:
+    """Show how the cluster is, until it is ended or nobody is left."""
+    console = Console(stderr=True)
+    gone: set[str] = set()
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while len(gone) < len(running):
+            for server in running:
+                if server.process.poll() is not None and server.name not in gone:
+                    gone.add(server.name)
+                    live.console.print(f"{server.name} has ended ({how(server)}); its log: {server.log}")
+            if console.is_terminal:
+                live.update(status_line(running), refresh=True)
+            time.sleep(STATUS_INTERVAL)
+
+
+def status_line(running: Sequence[Server]) -> str:
+    """Return who is up, and whether they know a leader."""
+    parts = [f"{server.name}: {state_of(server)}" for server in running]
+    return "   ".join(parts)
+
+
+def state_of(server: Server) -> str:
+    """Return how a server is, in a word or two."""
+    if server.process.poll() is not None:
+        return "down"
+    return "up, knows a leader" if leader_of(server) else "up, no leader"
+
+
+def how(server: Server) -> str:
+    """Return how a process has ended."""
+    code = server.process.returncode
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def tell_failure(running: Sequence[Server]) -> int:
+    """Say why the cluster did not come up: the last lines of the logs."""
+    code = INTERNAL_ERROR
+    for server in running:
+        if server.process.poll() is not None:
+            code = USAGE_ERROR if server.process.returncode == USAGE_ERROR else code
+            lines = server.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            print(f"raftproof: {server.name} has ended ({how(server)}):", *lines[-3:], sep="\n  ", file=sys.stderr)
+    if all(server.process.poll() is None for server in running):
+        print(
+            f"raftproof: no leader within {PATIENCE:g} seconds; see the logs in {running[0].log.parent}",
+            file=sys.stderr,
+        )
+    return code
+
+
+def stop(running: Sequence[Server]) -> None:
+    """End all servers cleanly."""
+    for server in running:
+        server.process.terminate()
+    for server in running:
+        try:
+            server.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            server.process.kill()

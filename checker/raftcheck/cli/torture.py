@@ -1,0 +1,155 @@
+"""`raftproof torture`: clusters of whole servers under faults."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from random import SystemRandom
+from typing import Annotated
+
+import typer
+
+from raftcheck.cli import options as o
+from raftcheck.cli.exits import SIMULATION_EXIT_CODES
+from raftcheck.cli.output import progress_on_stderr, require_folder, require_writable, write_json
+from raftcheck.explore import Progress
+from raftcheck.model import ModelError
+from raftcheck.torture.mutants import MUTANTS, mutant_named
+from raftcheck.torture.report import document_of, text_of, verdict_of
+from raftcheck.torture.runs import Run
+from raftcheck.torture.simulated import FAULTS_OF_A_RUN, Plan, simulate, with_fewest_faults
+from raftimpl.cluster import MAX_SERVERS
+
+SEEDS = 2**32
+
+SecondsOption = Annotated[float, typer.Option(help="Begin no further run after so many seconds.")]
+SeedOption = Annotated[int | None, typer.Option(help="The first run's seed; others follow. Without it, drawn.")]
+TortureServersOption = Annotated[int, typer.Option(help="Servers in the cluster.")]
+SimulatedOption = Annotated[
+    bool,
+    typer.Option("--simulated", help="Virtual time, disks and network, in one process."),
+]
+RunsOption = Annotated[int | None, typer.Option(help="So many runs, however long they take.")]
+FaultsOption = Annotated[int | None, typer.Option(help="Only the first so many faults of a seed's schedule.")]
+KeepOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Where to keep files if something is found."),
+]
+BrokenOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help='Torture this broken variant ("list" lists them).')
+]
+
+
+def torture(
+    seconds: SecondsOption = 60.0,
+    seed: SeedOption = None,
+    servers: TortureServersOption = 3,
+    simulated: SimulatedOption = False,
+    mutant: BrokenOption = None,
+    runs: RunsOption = None,
+    faults: FaultsOption = None,
+    keep: KeepOption = None,
+    json: o.JsonOption = None,
+) -> int:
+    """Run clusters under faults, with clients at all servers, and judge what clients saw and what servers did.
+
+    With --simulated, whole servers run on virtual disks and a virtual network, about a second a run: messages are lost,
+    repeated, delayed; links cut one way or both; servers killed, also in the middle of a sync, with batches torn;
+    disks slow or full; servers paused; clocks wrong. The same seed gives the same run, to the byte.
+
+    In the end all faults are over, and everything must work. A run that breaks something is shortened to its first
+    faults, and the files for raftproof judge are kept.
+
+    Exit codes: 0 nothing found (which proves nothing), 1 violated, 2 a bad request, 3 undecided.
+
+    \b
+    Examples:
+      raftproof torture --simulated --seed 1 --runs 100
+      raftproof torture --simulated --seconds 600 --servers 5
+      raftproof torture --simulated --mutant sends-before-sync --seed 1
+    """
+    if mutant == "list":
+        return print_mutants()
+    require_servers(servers)
+    require_writable(json)
+    require_folder(keep)
+    seed = SystemRandom().randrange(SEEDS) if seed is None else seed
+    one = simulated_runs(servers, mutant, faults) if simulated else None
+    if one is None:
+        raise ModelError("only --simulated is there yet")
+    started = time.monotonic()
+    done = list(all_runs(one, seed, runs, seconds, keep))
+    what = f"{servers} servers, {'simulated' if simulated else 'real processes'}" + (
+        f", mutant {mutant}" if mutant else ""
+    )
+    spent = time.monotonic() - started
+    if json:
+        write_json(document_of(done, what, spent), json)
+    if json != "-":
+        typer.echo(text_of(done, what, spent))
+    return SIMULATION_EXIT_CODES[verdict_of(done)]
+
+
+OneRun = Callable[[int, Path], Run]
+"""Does the run of a seed, with its files in a folder."""
+
+
+def require_servers(servers: int) -> None:
+    """Raise ModelError for a number of servers that no cluster has."""
+    if not 1 <= servers <= MAX_SERVERS:
+        raise ModelError(f"--servers must be from 1 to {MAX_SERVERS}, not {servers}")
+
+
+def simulated_runs(servers: int, mutant: str | None, faults: int | None) -> OneRun:
+    """Return what simulates a seed, and shortens what it finds."""
+    broken = mutant_named(mutant) if mutant else None
+
+    def one(seed: int, folder: Path) -> Run:
+        plan = Plan(seed, servers, broken, FAULTS_OF_A_RUN if faults is None else faults)
+        run = simulate(plan, folder, most_findings=1)
+        if run.verdict != "violated":
+            return run
+        return simulate(plan, folder) if faults is not None else with_fewest_faults(plan, folder)
+
+    return one
+
+
+def all_runs(one: OneRun, seed: int, runs: int | None, seconds: float, keep: Path | None) -> Iterator[Run]:
+    """Yield runs until there are enough, or one has findings, whose files are kept."""
+    started = time.monotonic()
+    with progress_on_stderr("torture", line) as progress:
+        for number in range(runs) if runs is not None else count():
+            spent = time.monotonic() - started
+            if runs is None and number and spent >= seconds:
+                return
+            folder = new_folder(keep, seed + number)
+            run = one(seed + number, folder)
+            if not run.findings:
+                shutil.rmtree(folder)
+            progress(Progress(number + 1, sum(run.operations.values()), seed + number, 0, time.monotonic() - started))
+            yield run
+            if run.findings:
+                return
+
+
+def new_folder(keep: Path | None, seed: int) -> Path:
+    """Return a folder for the files of a run."""
+    if keep is None:
+        return Path(tempfile.mkdtemp(prefix=f"raftproof-torture-{seed}-"))
+    folder = keep / f"seed-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def line(progress: Progress) -> str:
+    """Return how far it is, in one line."""
+    return f"{progress.states:,} runs, the last of seed {progress.depth}, {progress.seconds:.0f} s"
+
+
+def print_mutants() -> int:
+    """Print the mutants."""
+    for mutant in MUTANTS.values():
+        typer.echo(f"{mutant.name:34} {mutant.description}")
+    return 0

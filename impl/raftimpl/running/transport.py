@@ -1,0 +1,278 @@
+"""Messages between servers over TCP.
+
+Each server dials every other, and sends on that connection alone; what it receives comes on connections that others
+have dialled. A message that cannot be sent at once, because there is no connection or the other side is slow to take
+what was sent before, is lost, as Raft allows: its sender repeats what still matters.
+
+A connection begins with a greeting, which names the cluster and both servers, and an answer to it: empty, or why not.
+Then come frames: four bytes of length, big-endian, and a message with its sender's logical clock, in MessagePack. A
+snapshot goes by a connection of its own, in pieces that are acknowledged one by one.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from raftimpl.errors import MalformedInputError, RaftError
+from raftimpl.messages import InstallSnapshot, Message
+from raftimpl.running.frames import read_frame, write_frame
+from raftimpl.running.logs import logger
+from raftimpl.running.ports import DiskError, Receiver
+
+Address = tuple[str, int]
+
+VERSION = 1
+LONGEST_WAIT = 1.0
+"""Seconds between two attempts to connect, at most."""
+FIRST_WAIT = 0.05
+PATIENCE = 5.0
+"""Seconds that a connection may take to be made and greeted, and a piece of a snapshot to be acknowledged."""
+BACKLOG = 4 << 20
+"""Bytes that may wait to be sent to one server; what comes when there are more is lost."""
+
+
+class Greeting(msgspec.Struct, frozen=True):
+    """What a connection begins with. `snapshot` names the one that follows; none, if messages do.
+
+    `client_urls` is where the sender's clients go.
+    """
+
+    version: int
+    cluster_id: int
+    sender: int
+    to: int
+    client_urls: tuple[str, ...] = ()
+    snapshot: bytes | None = None
+
+
+class Envelope(msgspec.Struct, frozen=True, array_like=True):
+    """A message and its sender's logical clock."""
+
+    clock: int
+    message: Message
+
+
+class PeerError(RaftError):
+    """Another server will not talk to this one, or not in this way. The text says why."""
+
+
+class Snapshots(Protocol):
+    """Where snapshots are: the disk."""
+
+    def read_snapshot(self, name: bytes) -> Iterable[bytes]:
+        """Return one, piece by piece."""
+
+    async def receive_snapshot(self, name: bytes, chunks: AsyncIterator[bytes]) -> None:
+        """Store one that another server sends. Raises MalformedInputError if it is not what its name says."""
+
+
+ENCODER = msgspec.msgpack.Encoder()
+GREETINGS: msgspec.msgpack.Decoder[Greeting] = msgspec.msgpack.Decoder(Greeting)
+ENVELOPES: msgspec.msgpack.Decoder[Envelope] = msgspec.msgpack.Decoder(Envelope)
+
+
+class TcpTransport:
+    """The way from one server to the others. `peers` tells where each other server listens."""
+
+    def __init__(
+        self,
+        cluster_id: int,
+        server: int,
+        peers: dict[int, Address],
+        snapshots: Snapshots,
+        own_client_urls: tuple[str, ...] = (),
+        dial_tls: ssl.SSLContext | None = None,
+        listen_tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.cluster_id, self.server, self.peers = cluster_id, server, peers
+        self.own_client_urls = own_client_urls
+        self.client_urls: dict[int, tuple[str, ...]] = {}
+        """Where other servers' clients go, as far as they have said it."""
+        self._snapshots, self._dial_tls, self._listen_tls = snapshots, dial_tls, listen_tls
+        self._links = {peer: Link(self, peer, address) for peer, address in peers.items()}
+        self._receive: Receiver = lambda *_: None
+        self._heard: Callable[[int], None] = lambda _: None
+        self._listeners: list[asyncio.Server] = []
+        self._incoming: set[asyncio.Task[None]] = set()
+        self._shipping: dict[int, asyncio.Task[None]] = {}
+
+    async def listen(self, addresses: Iterable[Address]) -> list[Address]:
+        """Accept connections at these addresses; return them, with the ports that were chosen for 0. Raises OSError."""
+        for host, port in addresses:
+            self._listeners.append(await asyncio.start_server(self._accept, host, port, ssl=self._listen_tls))
+        return [socket.getsockname()[:2] for listener in self._listeners for socket in listener.sockets]
+
+    def start(self, receive: Receiver, heard: Callable[[int], None]) -> None:
+        """Begin to dial, and to hand over what arrives."""
+        self._receive, self._heard = receive, heard
+        for link in self._links.values():
+            link.start()
+
+    def send(self, to: int, message: Message, clock: int) -> None:
+        """Send a message, or lose it."""
+        if isinstance(message, InstallSnapshot):
+            self._ship_later(to, message, clock)
+        else:
+            self._links[to].send(ENCODER.encode(Envelope(clock, message)))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for listener in self._listeners:
+            listener.close()
+        tasks = [*self._incoming, *self._shipping.values(), *(link.task for link in self._links.values() if link.task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # What others send
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._incoming.add(task)
+        task.add_done_callback(self._incoming.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Greet, then take what comes until the connection ends."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                greeting = await read_frame(reader)
+            refused = self._refusal(greeting)
+            write_frame(writer, refused.encode())
+            if refused:
+                logger.warning("a connection was refused", reason=refused, remote=writer.get_extra_info("peername"))
+                await writer.drain()
+                return
+            known = GREETINGS.decode(greeting)
+            self.client_urls[known.sender] = known.client_urls
+            if known.snapshot is None:
+                await self._take_messages(known.sender, reader)
+            else:
+                await self._take_snapshot(known.sender, known.snapshot, reader, writer)
+        except (OSError, EOFError, TimeoutError, msgspec.DecodeError, MalformedInputError, DiskError) as error:
+            logger.debug("a connection ended", error=str(error) or type(error).__name__)
+        finally:
+            writer.close()
+
+    def _refusal(self, encoded: bytes) -> str:
+        """Return why this server does not talk to whoever has greeted so; nothing if it does."""
+        try:
+            greeting = GREETINGS.decode(encoded)
+        except msgspec.DecodeError:
+            return "this is the peer port of a raftproof server; clients have another one"
+        if greeting.version != VERSION:
+            return f"the peer protocol here has version {VERSION}, there {greeting.version}"
+        if greeting.cluster_id != self.cluster_id:
+            return f"this server belongs to cluster {self.cluster_id:x}, not {greeting.cluster_id:x}"
+        if greeting.to != self.server or greeting.sender not in self.peers:
+            return f"this is server {self.server}; server {greeting.sender} looks for server {greeting.to}"
+        return ""
+
+    async def _take_messages(self, sender: int, reader: asyncio.StreamReader) -> None:
+        while True:
+            envelope = ENVELOPES.decode(await read_frame(reader))
+            self._receive(sender, envelope.message, envelope.clock)
+
+    async def _take_snapshot(
+        self, sender: int, name: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Store a snapshot, then hand over the message that names it."""
+
+        async def chunks() -> AsyncIterator[bytes]:
+            while chunk := await read_frame(reader):
+                yield chunk
+                self._heard(sender)
+                write_frame(writer, b"")
+
+        await self._snapshots.receive_snapshot(name, chunks())
+        envelope = ENVELOPES.decode(await read_frame(reader))
+        self._receive(sender, envelope.message, envelope.clock)
+
+    # Snapshots for others
+
+    def _ship_later(self, to: int, message: InstallSnapshot, clock: int) -> None:
+        """Begin to send a snapshot, unless one is on its way."""
+        if to in self._shipping:
+            return
+        task = asyncio.get_running_loop().create_task(self._ship(to, message, clock))
+        self._shipping[to] = task
+        task.add_done_callback(lambda _: self._shipping.pop(to))
+
+    async def _ship(self, to: int, message: InstallSnapshot, clock: int) -> None:
+        name = message.snapshot.content
+        try:
+            reader, writer = await self.dial(to, name)
+        except (OSError, EOFError, TimeoutError, PeerError):
+            return
+        try:
+            for chunk in self._snapshots.read_snapshot(name):
+                write_frame(writer, chunk)
+                await writer.drain()
+                async with asyncio.timeout(PATIENCE):
+                    await read_frame(reader)
+                self._heard(to)
+            write_frame(writer, b"")
+            write_frame(writer, ENCODER.encode(Envelope(clock, message)))
+            await writer.drain()
+            logger.info("a snapshot was sent", to=to, index=message.snapshot.last_included_index)
+        except (OSError, EOFError, TimeoutError, DiskError) as error:
+            logger.warning("a snapshot was not sent", to=to, error=str(error) or type(error).__name__)
+        finally:
+            writer.close()
+
+    async def dial(self, to: int, snapshot: bytes | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to a server and greet it. Raises OSError, TimeoutError, or PeerError if it refuses."""
+        host, port = self.peers[to]
+        async with asyncio.timeout(PATIENCE):
+            reader, writer = await asyncio.open_connection(host, port, ssl=self._dial_tls)
+            try:
+                greeting = Greeting(VERSION, self.cluster_id, self.server, to, self.own_client_urls, snapshot)
+                write_frame(writer, ENCODER.encode(greeting))
+                answer = await read_frame(reader)
+            except BaseException:
+                writer.close()
+                raise
+        if answer:
+            writer.close()
+            raise PeerError(answer.decode(errors="replace"))
+        return reader, writer
+
+
+class Link:
+    """A server's own connection to another one, made again whenever it breaks."""
+
+    def __init__(self, transport: TcpTransport, peer: int, address: Address) -> None:
+        self._transport, self._peer, self._address = transport, peer, address
+        self._writer: asyncio.StreamWriter | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self.task = asyncio.get_running_loop().create_task(self._keep_connected())
+
+    def send(self, encoded: bytes) -> None:
+        """Send a frame, or lose it."""
+        writer = self._writer
+        if writer is not None and writer.transport.get_write_buffer_size() < BACKLOG:
+            write_frame(writer, encoded)
+
+    async def _keep_connected(self) -> None:
+        wait, told = FIRST_WAIT, ""
+        while True:
+            try:
+                reader, self._writer = await self._transport.dial(self._peer)
+                logger.info("connected", peer=self._peer)
+                wait, told = FIRST_WAIT, ""
+                await reader.read(1)  # nothing comes, until the connection ends
+            except (OSError, EOFError, TimeoutError, PeerError) as error:
+                if str(error) != told:
+                    told = str(error)
+                    logger.warning("no connection", peer=self._peer, address=self._address, error=told)
+            finally:
+                if self._writer is not None:
+                    self._writer.close()
+                    self._writer = None
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)

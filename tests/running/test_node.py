@@ -1,0 +1,248 @@
+"""What a node does for its clients, and in which order, on a disk and a network that exist in memory."""
+
+import asyncio
+
+import pytest
+
+from raftimpl.messages import AppendEntriesResponse, RequestVoteResponse
+from raftimpl.running.ports import DiskError
+from raftimpl.running.timing import Limits
+from raftimpl.state import Role
+from raftimpl.store.errors import RequestError
+from raftimpl.store.requests import (
+    LeaseGrant,
+    LeaseGrantResponse,
+    LeaseKeepAlive,
+    Put,
+    PutResponse,
+    Range,
+    RangeResponse,
+)
+from tests.running.cluster import Nodes, in_virtual_time, nodes
+
+KEY = b"name"
+
+
+def value_at(world: Nodes, server: int, key: bytes = KEY) -> bytes | None:
+    found = world.up[server].machine.store.read(Range(key))
+    assert isinstance(found, RangeResponse)
+    return found.kvs[0].value if found.kvs else None
+
+
+@in_virtual_time
+async def test_a_write_at_any_server_is_at_every_server() -> None:
+    async with nodes() as world:
+        for server in range(3):
+            value = b"from s%d" % server
+            answer = await world.up[server].write(Put(KEY, value))
+            assert isinstance(answer, PutResponse)
+            assert answer.revision == server + 2
+            for other in range(3):
+                await world.up[other].confirm_read()
+                assert value_at(world, other) == value
+
+
+@in_virtual_time
+async def test_two_writes_at_once_have_one_order_everywhere() -> None:
+    async with nodes() as world:
+        writes = [world.up[0].write(Put(KEY, b"John")), world.up[1].write(Put(KEY, b"Joe"))]
+        answers = await asyncio.gather(*writes)
+        assert {answer.revision for answer in answers} == {2, 3}
+        for server in range(3):
+            await world.up[server].confirm_read()
+        assert len({value_at(world, server) for server in range(3)}) == 1
+
+
+@in_virtual_time
+async def test_many_clients_share_an_entry_and_a_sync() -> None:
+    async with nodes() as world:
+        leader = await world.leader()
+        before = leader.state.log.last_index
+        await asyncio.gather(*(leader.write(Put(b"%d" % number)) for number in range(100)))
+        assert leader.state.log.last_index - before <= 2
+        assert leader.machine.store.revision == 101
+
+
+@in_virtual_time
+async def test_nothing_is_sent_before_it_is_durable() -> None:
+    """A vote and an acknowledgement promise what must survive."""
+    async with nodes() as world:
+        sent = 0
+        carry = world.network.send
+
+        def watching(sender: int, to: int, message: object, clock: int) -> None:
+            nonlocal sent
+            disk = world.network.disks[sender]
+            if isinstance(message, RequestVoteResponse) and message.vote_granted:
+                assert (disk.durable.current_term, disk.durable.voted_for) == (message.term, to)
+                sent += 1
+            if isinstance(message, AppendEntriesResponse) and message.success:
+                assert disk.durable.log.last_index >= message.index
+                sent += 1
+            carry(sender, to, message, clock)  # type: ignore[arg-type]
+
+        world.network.send = watching  # type: ignore[method-assign]
+        leader = await world.leader()
+        for number in range(10):
+            await leader.write(Put(KEY, b"%d" % number))
+        assert sent > 10
+
+
+@in_virtual_time
+async def test_writes_go_on_when_the_leader_dies_and_nothing_is_lost() -> None:
+    async with nodes() as world:
+        leader = await world.leader()
+        await leader.write(Put(KEY, b"kept"))
+        began = asyncio.get_running_loop().time()
+        await world.crash(leader.state.id)
+        await next(iter(world.up.values())).write(Put(b"next", b"x"))
+        assert asyncio.get_running_loop().time() - began < 5 * leader.timing.election_timeout
+
+
+@in_virtual_time
+async def test_a_write_under_way_when_the_leader_dies_is_applied_once() -> None:
+    for seed in range(10):
+        async with nodes(seed=seed) as world:
+            follower, leader = await world.follower(), await world.leader()
+            await follower.write(Put(KEY))
+            writing = asyncio.create_task(follower.write(Put(KEY)))
+            await asyncio.sleep(world.random.uniform(0, 0.01))
+            await world.crash(leader.state.id)
+            answer = await writing
+            assert answer.revision == 3
+            assert follower.machine.store.revision == 3
+
+
+@in_virtual_time
+async def test_without_a_quorum_writes_and_reads_time_out_and_the_leader_steps_aside() -> None:
+    async with nodes() as world:
+        leader = await world.leader()
+        await leader.write(Put(KEY, b"old"))
+        for server in [server for server in world.up if server != leader.state.id]:
+            await world.crash(server)
+        for request in (leader.write(Put(KEY, b"new")), leader.confirm_read()):
+            with pytest.raises(RequestError, match="etcdserver: request timed out"):
+                await request
+        assert leader.state.role is not Role.LEADER
+        assert leader.state.leader_id is None
+        assert value_at(world, leader.state.id) == b"old"
+
+
+@in_virtual_time
+async def test_a_leader_that_is_cut_off_answers_no_read() -> None:
+    async with nodes() as world:
+        old = await world.leader()
+        await old.write(Put(KEY, b"old"))
+        world.isolate(old.state.id)
+        reading = asyncio.create_task(old.confirm_read())
+        others = set(world.up) - {old.state.id}
+        new = await world.leader(others)
+        await new.write(Put(KEY, b"new"))
+        assert not reading.done()
+        world.heal()
+        await reading
+        assert value_at(world, old.state.id) == b"new"
+
+
+@in_virtual_time
+async def test_a_far_behind_follower_gets_a_snapshot() -> None:
+    async with nodes(limits=Limits(snapshot_entries=20, catch_up_entries=2)) as world:
+        behind, leader = await world.follower(), await world.leader()
+        world.isolate(behind.state.id)
+        for number in range(100):
+            await leader.write(Put(b"%d" % (number % 7), b"%d" % number))
+        assert leader.state.log.first_index > behind.state.log.last_index + 1
+        assert len(leader.state.log.entries) < 60
+        world.heal()
+        await behind.confirm_read()
+        assert behind.machine.store.hash() == leader.machine.store.hash()
+
+
+@in_virtual_time
+async def test_a_restart_begins_with_the_snapshot() -> None:
+    async with nodes(limits=Limits(snapshot_entries=20, catch_up_entries=2)) as world:
+        leader = await world.leader()
+        for number in range(100):
+            await leader.write(Put(b"%d" % (number % 7), b"%d" % number))
+        server = leader.state.id
+        await world.crash(server)
+        again = world.start(server)
+        assert again.machine.applied_index > 20
+        await again.confirm_read()
+        assert again.machine.store.revision == 101
+
+
+@in_virtual_time
+async def test_a_lease_ends_after_its_time_and_not_before() -> None:
+    async with nodes() as world:
+        loop = asyncio.get_running_loop()
+        node = world.up[0]
+        granted = await node.write(LeaseGrant(id=7, ttl=3))
+        assert isinstance(granted, LeaseGrantResponse)
+        began = loop.time()
+        await node.write(Put(KEY, b"x", lease=7))
+        await asyncio.sleep(2)
+        await node.write(LeaseKeepAlive(id=7))
+        while value_at(world, 0):
+            await asyncio.sleep(0.05)
+        assert 5 <= loop.time() - began < 6.5
+
+
+@in_virtual_time
+async def test_a_new_leader_lets_leases_begin_again() -> None:
+    async with nodes() as world:
+        leader = await world.leader()
+        await leader.write(LeaseGrant(id=7, ttl=3))
+        await leader.write(Put(KEY, b"x", lease=7))
+        await asyncio.sleep(2.5)
+        await world.crash(leader.state.id)
+        new = await world.leader()
+        began = asyncio.get_running_loop().time()
+        while value_at(world, new.state.id):
+            await asyncio.sleep(0.05)
+        assert asyncio.get_running_loop().time() - began > 2.5
+
+
+@in_virtual_time
+async def test_leadership_is_handed_over() -> None:
+    async with nodes() as world:
+        leader = await world.leader()
+        target = next(server for server in world.up if server != leader.state.id)
+        writing = [asyncio.create_task(leader.write(Put(b"%d" % number))) for number in range(20)]
+        await leader.move_leader(target)
+        assert (await world.leader()).state.id == target
+        await asyncio.gather(*writing)
+        with pytest.raises(RequestError, match="not leader"):
+            await leader.move_leader(target)
+
+
+@in_virtual_time
+async def test_leadership_cannot_be_handed_to_a_server_that_is_down() -> None:
+    async with nodes() as world:
+        leader = await world.leader()
+        target = next(server for server in world.up if server != leader.state.id)
+        await world.crash(target)
+        with pytest.raises(RequestError, match="leader transfer took too long"):
+            await leader.move_leader(target)
+        await leader.write(Put(KEY))
+
+
+@in_virtual_time
+async def test_a_full_disk_stops_the_node_and_its_clients_learn_of_it() -> None:
+    async with nodes(servers=1) as world:
+        node = await world.leader()
+        world.network.disks[0].is_full = True
+        with pytest.raises(RequestError, match="etcdserver: server stopped"):
+            await node.write(Put(KEY))
+        with pytest.raises(DiskError, match="no space left"):
+            await world.tasks[0]
+
+
+@in_virtual_time
+async def test_too_many_waiting_writes_are_refused() -> None:
+    async with nodes(limits=Limits(waiting_requests=10, batch_requests=1)) as world:
+        node = await world.leader()
+        results = await asyncio.gather(*(node.write(Put(KEY)) for _ in range(20)), return_exceptions=True)
+        refused = [result for result in results if isinstance(result, RequestError)]
+        assert {error.text for error in refused} == {"etcdserver: too many requests"}
+        assert node.machine.store.revision == 1 + 20 - len(refused)

@@ -1,0 +1,97 @@
+"""Clusters of real processes: what their users are promised."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from raftcheck.cli.main import main
+from tests.running.processes import GatewayError, running
+
+
+def test_a_write_through_any_server_is_read_from_every_server(tmp_path: Path) -> None:
+    with running(tmp_path) as cluster:
+        for writer in range(3):
+            cluster.client(writer).put("name", f"by {writer}")
+            assert [cluster.client(reader).get("name") for reader in range(3)] == [f"by {writer}"] * 3
+
+
+def test_two_writes_at_once_have_one_order(tmp_path: Path) -> None:
+    with running(tmp_path) as cluster, ThreadPoolExecutor() as threads:
+        for _ in range(10):
+            names = ("John", "Joe")
+            revisions = list(threads.map(lambda at, name: cluster.client(at).put("name", name), (0, 1), names))
+            last = names[revisions.index(max(revisions))]
+            assert abs(revisions[0] - revisions[1]) == 1
+            assert [cluster.client(reader).get("name") for reader in range(3)] == [last] * 3
+
+
+def test_when_the_leader_is_killed_nothing_is_lost_and_writes_go_on(tmp_path: Path) -> None:
+    with running(tmp_path) as cluster:
+        leader = cluster.leader()
+        other = (leader + 1) % 3
+        written = {f"key-{number}": str(number) for number in range(50)}
+        for number, (key, value) in enumerate(written.items()):
+            cluster.client(number % 3).put(key, value)
+        cluster.kill(leader)
+        began = time.monotonic()
+        cluster.client(other).put("after", "x")
+        seconds = time.monotonic() - began
+        assert cluster.client(other).all_keys() == {**written, "after": "x"}
+        cluster.restart(leader)
+        cluster.wait_until_ready()
+        assert cluster.client(leader).all_keys() == {**written, "after": "x"}
+        print(f"writes went on after {seconds:.2f} s")  # how soon is measured by benchmarks.cluster
+
+
+def test_without_a_quorum_writes_are_refused_and_what_is_there_is_still_read(tmp_path: Path) -> None:
+    with running(tmp_path) as cluster:
+        cluster.client(0).put("name", "kept")
+        assert cluster.client(0).get("name") == "kept"
+        cluster.kill(1)
+        cluster.kill(2)
+        client = cluster.client(0)
+        with pytest.raises(GatewayError) as raised:
+            client.put("name", "lost")
+        assert (raised.value.error, raised.value.code) == ("etcdserver: request timed out", 14)
+        with pytest.raises(GatewayError, match="etcdserver: request timed out"):
+            client.get("name")
+        assert client.get("name", serializable=True) == "kept"
+        assert client.status()["errors"] == ["etcdserver: no leader"]
+        cluster.restart(1)
+        client.put("name", "again")
+        assert client.get("name") == "again"
+
+
+def test_a_server_that_is_stopped_hands_leadership_over_and_exits_with_0(tmp_path: Path) -> None:
+    with running(tmp_path) as cluster:
+        leader = cluster.leader()
+        cluster.client(leader).put("name", "x")
+        assert cluster.terminate(leader) == 0
+        said = [record["msg"] for record in cluster.logs(leader) if record["msg"] != "status"]
+        assert said[-2:] == ["stopping", "stopped"]
+        assert cluster.client((leader + 1) % 3).get("name") == "x"
+
+
+def test_a_folder_that_is_in_use_or_an_others_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with running(tmp_path, servers=1) as cluster:
+        options = [*cluster.servers[0].options]
+        assert main(["serve", *options]) == 2
+        assert "is in use by process" in last_message(capfd)
+        cluster.terminate(0)
+        assert main(["serve", *options, "--initial-cluster-token", "another"]) == 2
+        assert "belongs to cluster" in last_message(capfd)
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with running(tmp_path, servers=1) as cluster:
+        url = cluster.servers[0].client_url
+        assert main(["serve", "--data-dir", str(tmp_path / "other"), "--listen-peer-urls", url]) == 2
+        assert "address already in use" in last_message(capfd)
+
+
+def last_message(capfd: pytest.CaptureFixture[str]) -> str:
+    line = capfd.readouterr().err.splitlines()[-1]
+    return str(json.loads(line)["msg"])
