@@ -18,6 +18,7 @@ from raftimpl.etcd import generate, mvcc_pb2
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd.gojson import all_from_json, from_json, to_json
 from tests.etcd.running import Served, refusal, run
+from tests.etcd.test_front import talk
 
 
 def test_the_version_is_etcds_and_says_what_it_is() -> None:
@@ -95,6 +96,18 @@ def test_a_stream_that_fails_says_so_in_its_last_line() -> None:
             {"error": {"grpc_code": 14, "http_code": 503, "message": "etcdserver: no leader",
                        "http_status": "Service Unavailable"}},
         )  # fmt: skip
+
+    run(scenario)
+
+
+def test_a_stream_through_the_gateway_can_need_a_leader() -> None:
+    """As over gRPC, by a header."""
+
+    async def scenario(one: Served) -> None:
+        one.backend.leader = 0
+        head = b"POST /v3/watch HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nGrpc-Metadata-hasleader: true\r\n\r\n{}"
+        answer = await talk(one.port, head, enough=lambda received: received.endswith(b"0\r\n\r\n"))
+        assert b'"message":"etcdserver: no leader"' in answer
 
     run(scenario)
 

@@ -159,7 +159,6 @@ INNER: dict[type, tuple[str, Callable[[Any, rpc.ResponseHeader], Any]]] = {
 
 
 def inner_response(response: store.OperationResponse) -> rpc.ResponseOp:
-    """Return an operation's answer. Its header has the revision alone; that of a transaction is empty, as etcd's."""
+    """Return an operation's answer. Its header has the revision alone."""
     name, convert = INNER[type(response)]
-    revision = 0 if isinstance(response, store.TxnResponse) else response.revision
-    return rpc.ResponseOp(**{name: convert(response, rpc.ResponseHeader(revision=revision))})
+    return rpc.ResponseOp(**{name: convert(response, rpc.ResponseHeader(revision=response.revision))})

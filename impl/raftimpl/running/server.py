@@ -1,6 +1,7 @@
 """A whole server as a process: the folder, the way to the others, the node, the API; from start to a clean end."""
 
 import asyncio
+import gc
 import signal
 import traceback
 from contextlib import AsyncExitStack
@@ -28,6 +29,9 @@ GRACE = 2.0
 
 STATUS_INTERVAL = 60.0
 
+GARBAGE_THRESHOLDS = (50_000, 20, 100)
+"""When Python looks for garbage in cycles: seldom, for there is little, and all keys and versions are looked at."""
+
 
 async def serve(configuration: Configuration) -> None:
     """Run a server until it is told to stop (SIGTERM, SIGINT).
@@ -37,6 +41,7 @@ async def serve(configuration: Configuration) -> None:
     for warning in configuration.warnings():
         logger.warning(warning)
     asyncio.get_running_loop().set_exception_handler(tell_failure)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     stopping = stop_on_signals()
     async with AsyncExitStack() as stack:
         folder = Folder.create_or_open(configuration.data_dir, configuration.cluster_id, configuration.me.member_id)

@@ -1,0 +1,118 @@
+"""Flow control: no side sends more than the other takes, and nothing stands still for ever."""
+
+import asyncio
+import json
+
+import pytest
+from hpack import Encoder
+
+from raftimpl.etcd import http2_frames as h2
+from raftimpl.etcd import http2_server
+from raftimpl.etcd import rpc_pb2 as rpc
+from raftimpl.etcd.header_blocks import HeaderDecoder, HeaderError, encode
+from raftimpl.etcd.http2_frames import PREFACE, Setting, frame, settings, window_update
+from raftimpl.etcd.watch_stream import MOST_BYTES_WAITING
+from raftimpl.store.requests import Put
+from tests.etcd.running import Served, eventually, run
+from tests.etcd.test_front import GET, frames, request, talk
+from tests.etcd.test_watch import streams
+
+EVENTS, EVENT_BYTES = 300, 100_000
+
+
+def test_a_connection_is_good_for_more_than_its_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http2_server, "CONNECTION_WINDOW", 100_000)
+
+    async def scenario(one: Served) -> None:
+        async with asyncio.timeout(20):
+            for _ in range(20):
+                await one.put(b"a", bytes(60_000))
+
+    run(scenario)
+
+
+def test_a_window_that_is_changed_later_is_changed_for_open_streams() -> None:
+    async def scenario(one: Served) -> None:
+        answer = await talk(
+            one.port,
+            PREFACE + settings({Setting.INITIAL_WINDOW_SIZE: 0}) + request(GET),
+            settings({Setting.INITIAL_WINDOW_SIZE: 10}),
+            settings({Setting.INITIAL_WINDOW_SIZE: 17}),
+            enough=lambda received: sizes(received) == [10, 7],
+        )
+        assert sizes(answer) == [10, 7]
+
+    run(scenario)
+
+
+def sizes(data: bytes) -> list[int]:
+    return [len(payload) for kind, _, _, payload in frames(data) if kind == h2.DATA]
+
+
+def test_a_client_of_http_2_that_reads_nothing_is_sent_little() -> None:
+    """Its windows are as wide as can be; what it does not take stays in the store."""
+
+    async def scenario(one: Served) -> None:
+        head = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/etcdserverpb.Watch/Watch"),
+                (b"content-type", b"application/grpc"), (b"te", b"trailers")]  # fmt: skip
+        message = rpc.WatchRequest(create_request=rpc.WatchCreateRequest(key=b"a")).SerializeToString()
+        start = PREFACE + settings({Setting.INITIAL_WINDOW_SIZE: 2**31 - 1}) + window_update(0, 2**31 - 1 - 65535)
+        body = frame(h2.DATA, 0, 1, b"\0" + len(message).to_bytes(4, "big") + message)
+        _, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1)
+        writer.write(start + request(head, flags=h2.END_HEADERS) + body)
+        await eventually(streams)
+        await put_many(one)
+        (connection,) = one.server._http2
+        (stream,) = connection._streams.values()
+        pending = sum(len(piece) for piece in stream.pending if isinstance(piece, memoryview))
+        buffered = connection._transport.get_write_buffer_size() + connection._out_bytes + pending
+        assert buffered + streams()[0]._bytes_waiting < 2 * MOST_BYTES_WAITING
+        writer.close()
+        await eventually(lambda: not streams())
+
+    run(scenario)
+
+
+def test_a_client_of_http_1_that_reads_nothing_is_sent_little() -> None:
+    async def scenario(one: Served) -> None:
+        body = json.dumps({"create_request": {"key": "YQ=="}}).encode()
+        _, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1)
+        writer.write(b"POST /v3/watch HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+        await eventually(streams)
+        await put_many(one)
+        (connection,) = one.server._http1
+        assert connection._transport.get_write_buffer_size() < 2 * MOST_BYTES_WAITING
+        writer.close()
+        await eventually(lambda: not streams())
+
+    run(scenario)
+
+
+async def put_many(one: Served) -> None:
+    """Make events of thirty megabytes, and let the server do with them what it wants."""
+    for number in range(EVENTS):
+        one.backend.apply(Put(b"a", bytes([number % 256]) * EVENT_BYTES))
+        for _ in range(5):
+            await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+
+
+def test_little_does_not_become_much() -> None:
+    """Some bytes that refer again and again to a long header."""
+    decoder = HeaderDecoder()
+    decoder.decode(Encoder().encode([(b"a", b"x" * 3000)], huffman=False))
+    assert len(decoder.decode(b"\xbe" * 80)) == 80
+    with pytest.raises(HeaderError, match="more than"):
+        decoder.decode(b"\xbe" * 100)
+
+
+def test_a_table_that_is_made_smaller_forgets() -> None:
+    decoder = HeaderDecoder()
+    decoder.decode(Encoder().encode([(b"a", b"b")]))
+    assert decoder.decode(b"\xbe") == [(b"a", b"b")]
+    assert decoder.decode(b"\x20") == []
+    with pytest.raises(HeaderError, match="no entry 62"):
+        decoder.decode(b"\xbe")
+    for block in (b"\x3f\xe1\x7f", encode([(b"a", b"b")]) + b"\x20"):
+        with pytest.raises(HeaderError, match="not allowed"):
+            decoder.decode(block)
