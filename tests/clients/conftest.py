@@ -1,4 +1,7 @@
-"""Where clients that others have written find a server: this project's, and real etcd, on which the same must pass."""
+"""Where clients that others have written find a server: this project's, and real etcd, on which the same must pass.
+
+Of a cluster, they speak to a server that does not lead.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -12,7 +15,8 @@ from tests.differential import systems
 
 SYSTEMS: dict[str, Callable[[Path], AbstractContextManager[systems.System]]] = {
     "etcd": partial(systems.etcd, 1),
-    "raftproof": systems.local,
+    "store": systems.local,
+    "cluster": partial(systems.raftproof, 3),
 }
 
 
@@ -28,5 +32,5 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     if request.param == "etcd" and (reason := systems.missing("etcd")):
         pytest.skip(reason)
     with SYSTEMS[request.param](tmp_path_factory.mktemp("server")) as system:
-        host, _, port = system.members[0].client.partition(":")
+        host, _, port = system.members[-1].client.partition(":")
         yield Place(host, int(port))

@@ -11,6 +11,7 @@ A command is one of
     expect NAME COUNT          the next lines that it prints, waiting for them
     end NAME                   what else it prints until it ends by itself
     stop NAME                  what else it has printed; then it is stopped
+    drop NAME                  it is stopped, whatever else it has printed
 
 $E1, $E2, ... are the endpoints of the servers, $M1, $M2, ... their ids, $DIR is an empty folder.
 """
@@ -174,6 +175,7 @@ class Runner:
             "expect": self.expect,
             "end": self.end,
             "stop": self.stop,
+            "drop": self.drop,
         }
 
     def close(self) -> None:
@@ -288,6 +290,11 @@ class Runner:
         except subprocess.TimeoutExpired:
             background.stop()
             return [*lines, *background.ending(), "= no end"]
+
+    def drop(self, name: str) -> list[str]:
+        self.background[name].stop()
+        self.end(name)
+        return []
 
     def stop(self, name: str) -> list[str]:
         lines = list(self.next_lines(name, 1000, GRACE))

@@ -11,8 +11,11 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -151,10 +154,11 @@ def names_and_places(count: int) -> list[tuple[str, str, str]]:
     ]
 
 
-def etcd(count: int, folder: Path) -> contextlib.AbstractContextManager[System]:
-    """Start a cluster of Debian's etcd, new and empty."""
+def cluster(
+    program: list[str], options: dict[str, str], count: int, folder: Path
+) -> contextlib.AbstractContextManager[System]:
+    """Start a cluster, new and empty. Both programs have the same options."""
     places = names_and_places(count)
-    cluster = ",".join(f"{name}=http://{peer}" for name, _, peer in places)
     servers = []
     for name, client, peer in places:
         flags = {
@@ -164,12 +168,23 @@ def etcd(count: int, folder: Path) -> contextlib.AbstractContextManager[System]:
             "advertise-client-urls": f"http://{client}",
             "listen-peer-urls": f"http://{peer}",
             "initial-advertise-peer-urls": f"http://{peer}",
-            "initial-cluster": cluster,
-            "logger": "zap",
-            "log-level": "error",
+            "initial-cluster": ",".join(f"{name}=http://{peer}" for name, _, peer in places),
+            **options,
         }
-        servers.append(Server(name, client, peer, ["etcd", *(f"--{flag}={value}" for flag, value in flags.items())]))
+        command = [*program, *chain(*((f"--{flag}", value) for flag, value in flags.items()))]
+        servers.append(Server(name, client, peer, command))
     return started(servers, folder)
+
+
+def etcd(count: int, folder: Path) -> contextlib.AbstractContextManager[System]:
+    """Start a cluster of Debian's etcd."""
+    return cluster(["etcd"], {"logger": "zap", "log-level": "error"}, count, folder)
+
+
+def raftproof(count: int, folder: Path) -> contextlib.AbstractContextManager[System]:
+    """Start a cluster of this project's servers. Skips the test where what they need is not installed."""
+    pytest.importorskip("raftimpl.running.server", reason="the extra server is not installed", exc_type=ImportError)
+    return cluster([sys.executable, "-m", "tests.differential.node_server"], {"log-level": "warn"}, count, folder)
 
 
 def local(folder: Path) -> contextlib.AbstractContextManager[System]:

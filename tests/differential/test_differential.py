@@ -73,16 +73,26 @@ def test_etcd_answers_as_recorded(topic: str, servers: int, tmp_path: Path, requ
     assert not report, "\n" + report
 
 
-OURS = [topic for topic in TOPICS if not needs_three_servers(transcript(topic))]
+OURS: dict[str, Start] = {"store": systems.local, "cluster": partial(systems.raftproof, 3)}
+"""The API and the store alone, and a whole cluster."""
+
+OUR_RUNS = [
+    pytest.param(topic, start, id=f"{topic}-{name}")
+    for topic in TOPICS
+    for name, start in OURS.items()
+    if name == "cluster" or not needs_three_servers(transcript(topic))
+]
 
 
 @pytest.mark.skipif(bool(systems.missing("etcdctl", "bash")), reason="etcdctl is not installed")
-@pytest.mark.parametrize("topic", OURS)
-def test_ours_answers_as_etcd_or_as_listed(topic: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(("topic", "start"), OUR_RUNS)
+def test_ours_answers_as_etcd_or_as_listed(
+    topic: str, start: Start, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Fails for a difference that is not listed, and for a listed one that does not occur any more."""
     recorded = transcript(topic)
     names = identifiers(topic, [entry.command for entry in recorded.entries])
-    actual = answers(recorded, systems.local, tmp_path)
+    actual = answers(recorded, start, tmp_path)
     if request.config.getoption("--rewrite"):
         relist({name: entry.answer for name, entry in zip(names, actual, strict=True)})
         return
