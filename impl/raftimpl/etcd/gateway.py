@@ -82,7 +82,7 @@ class Gateway:
             return None
         path = request.path.removeprefix(prefix)
         if path.startswith(AUTH):
-            return refused(refusals.no_authentication())
+            return refused(refusals.no_authentication(path.removeprefix(AUTH)))
         method = self._routes.get(path)
         if method is None:
             return plain(HTTPStatus.NOT_FOUND)

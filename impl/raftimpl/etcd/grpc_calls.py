@@ -313,5 +313,6 @@ class GrpcCalls:
         if entry is not None:
             return CALLS[entry.method.kind](stream, headers, entry)
         if path.startswith(AUTH):
-            return Refused(stream, refused(refusals.no_authentication()))
+            method = path.removeprefix(AUTH).decode("utf-8", "replace")
+            return Refused(stream, refused(refusals.no_authentication(method)))
         return Refused(stream, refused(refusals.unknown_method(path.decode("utf-8", "replace"))))

@@ -15,8 +15,13 @@ def fixed_members() -> RequestError:
     )
 
 
-def no_authentication() -> RequestError:
-    """Return the refusal of users, roles and passwords."""
+def no_authentication(method: str) -> RequestError:
+    """Return the refusal of users, roles and passwords.
+
+    Who gives a password where none is asked for is told so, as by etcd: its clients then go on without.
+    """
+    if method.lower() == "authenticate":
+        return RequestError(Code.FAILED_PRECONDITION, "etcdserver: authentication is not enabled")
     return RequestError(Code.UNIMPLEMENTED, "raftproof: not supported: authentication by users and roles")
 
 
