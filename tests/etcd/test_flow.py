@@ -62,7 +62,7 @@ def test_a_client_of_http_2_that_reads_nothing_is_sent_little() -> None:
         writer.write(start + request(head, flags=h2.END_HEADERS) + body)
         await eventually(streams)
         await put_many(one)
-        (connection,) = one.server._http2
+        (connection,) = one.server._connections.http2
         (stream,) = connection._streams.values()
         pending = sum(len(piece) for piece in stream.pending if isinstance(piece, memoryview))
         buffered = connection._transport.get_write_buffer_size() + connection._out_bytes + pending
@@ -80,7 +80,7 @@ def test_a_client_of_http_1_that_reads_nothing_is_sent_little() -> None:
         writer.write(b"POST /v3/watch HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         await eventually(streams)
         await put_many(one)
-        (connection,) = one.server._http1
+        (connection,) = one.server._connections.http1
         assert connection._transport.get_write_buffer_size() < 2 * MOST_BYTES_WAITING
         writer.close()
         await eventually(lambda: not streams())

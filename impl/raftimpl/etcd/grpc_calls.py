@@ -32,6 +32,8 @@ CANCELLED = 1
 
 AUTH = b"/etcdserverpb.Auth/"
 
+MOST_TIMEOUT_DIGITS = 8
+
 UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
 """The units of a timeout, in seconds."""
 
@@ -53,10 +55,12 @@ def framed(message: Message) -> bytes:
     return b"\0" + len(data).to_bytes(4, "big") + data
 
 
-def seconds_of(timeout: bytes) -> float | None:
-    """Return how long a client wants to wait; None for no limit, or what is no time."""
+def seconds_of(timeout: bytes) -> float:
+    """Return how long a client wants to wait. Raises RequestError for what is no time in gRPC's protocol."""
     number, unit = timeout[:-1], timeout[-1:]
-    return int(number) * UNITS[unit] if number.isdigit() and unit in UNITS else None
+    if len(number) > MOST_TIMEOUT_DIGITS or not number.isdigit() or unit not in UNITS:
+        raise refusals.malformed_timeout()
+    return int(number) * UNITS[unit]
 
 
 class MessageReader:
@@ -95,6 +99,7 @@ class Call:
     """What all calls have in common: a task that answers, a time by which it must have, a count of how it ended."""
 
     def __init__(self, stream: Stream, headers: Headers, entry: "Entry") -> None:
+        """Begin. Raises RequestError if the headers will not do."""
         self._stream = stream
         self._entry = entry
         self._reader = MessageReader(entry.method.request)
@@ -103,8 +108,8 @@ class Call:
         self._is_over = False
         self._deadline: asyncio.TimerHandle | None = None
         timeout = headers.get(b"grpc-timeout")
-        if timeout is not None and (seconds := seconds_of(timeout)) is not None:
-            self._deadline = asyncio.get_running_loop().call_later(seconds, self._expire)
+        if timeout is not None:
+            self._deadline = asyncio.get_running_loop().call_later(seconds_of(timeout), self._expire)
 
     def receive(self, data: bytes) -> None:
         """Take bytes of messages."""
@@ -311,7 +316,10 @@ class GrpcCalls:
         path = headers.get(b":path", b"")
         entry = self._entries.get(path)
         if entry is not None:
-            return CALLS[entry.method.kind](stream, headers, entry)
+            try:
+                return CALLS[entry.method.kind](stream, headers, entry)
+            except RequestError as refusal:
+                return Refused(stream, refused(refusal))
         if path.startswith(AUTH):
             method = path.removeprefix(AUTH).decode("utf-8", "replace")
             return Refused(stream, refused(refusals.no_authentication(method)))

@@ -18,7 +18,7 @@ STREAM_WINDOW = 4 * 1024 * 1024
 
 CONNECTION_WINDOW = 64 * 1024 * 1024
 
-MAX_STREAMS = 100_000
+MAX_STREAMS = 10_000
 """How many streams a connection may have open."""
 
 MAX_BLOCK_BYTES = 64 * 1024

@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 import h11
 
 from raftimpl.etcd.failures import report
+from raftimpl.etcd.front import PATIENCE
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -53,9 +54,13 @@ def plain(status: int, text: str | None = None, headers: Mapping[str, str] | Non
 class HttpConnection(asyncio.Protocol):
     """A connection that speaks HTTP/1.1, or what its bytes are taken for."""
 
-    def __init__(self, application: Application, open_connections: "set[HttpConnection]") -> None:
+    def __init__(
+        self, application: Application, open_connections: "set[HttpConnection]", patience: float = PATIENCE
+    ) -> None:
         self._application = application
         self._open = open_connections
+        self._patience = patience
+        self._impatience: asyncio.TimerHandle | None = None
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADER_BYTES)
         self._head: h11.Request | None = None
         self._body = bytearray()
@@ -69,10 +74,20 @@ class HttpConnection(asyncio.Protocol):
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)
         self._open.add(self)
+        self._expect_request()
+
+    def _expect_request(self) -> None:
+        """Close the connection if no whole request comes in time, be it slow or none."""
+        self._impatience = asyncio.get_running_loop().call_later(self._patience, self._transport.abort)
+
+    def _expect_nothing(self) -> None:
+        if self._impatience is not None:
+            self._impatience.cancel()
 
     def connection_lost(self, _: Exception | None) -> None:
         """Stop answering whom nobody listens to."""
         self._open.discard(self)
+        self._expect_nothing()
         if self._answering is not None:
             self._answering.cancel()
 
@@ -137,6 +152,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _answer(self) -> None:
         assert self._head is not None
+        self._expect_nothing()
         request = Request(
             self._head.method.decode("ascii"),
             self._head.target.decode("ascii").partition("?")[0],
@@ -161,6 +177,7 @@ class HttpConnection(asyncio.Protocol):
                     self._send(h11.Data(data=piece))
                     await self._may_write.wait()
         self._send(h11.EndOfMessage())
+        await self._may_write.wait()  # else a client that reads nothing could have answer upon answer made
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._answering = None
@@ -178,6 +195,7 @@ class HttpConnection(asyncio.Protocol):
             return
         self._is_endless = False
         self._http.start_next_cycle()
+        self._expect_request()
         self._transport.resume_reading()
         self._proceed()
 

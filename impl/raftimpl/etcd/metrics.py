@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from raftimpl.etcd.backend import Backend, Histogram
 from raftimpl.etcd.calls import CallCounter
+from raftimpl.etcd.connections import Connections
 from raftimpl.etcd.maintenance import ETCD_VERSION
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -17,9 +18,9 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """The metrics of one server. Nothing is counted twice: they are put together when they are asked for."""
 
-    def __init__(self, backend: Backend, counter: CallCounter) -> None:
+    def __init__(self, backend: Backend, counter: CallCounter, connections: Connections) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(ServerCollector(backend, counter))
+        self._registry.register(ServerCollector(backend, counter, connections))
         ProcessCollector(registry=self._registry)
 
     def text(self) -> bytes:
@@ -30,9 +31,10 @@ class Metrics:
 class ServerCollector(Collector):
     """Reads what the server and the API have counted."""
 
-    def __init__(self, backend: Backend, counter: CallCounter) -> None:
+    def __init__(self, backend: Backend, counter: CallCounter, connections: Connections) -> None:
         self._backend = backend
         self._counter = counter
+        self._connections = connections
 
     def describe(self) -> list[Metric]:
         """Return nothing: names are not reserved by collecting when the server may not run yet."""
@@ -62,6 +64,7 @@ class ServerCollector(Collector):
             ("etcd_mvcc_db_total_size_in_bytes", "What the server has on disk.", backend.status().db_size),
             ("etcd_debugging_mvcc_current_revision", "The store's revision.", store.revision),
             ("etcd_debugging_mvcc_compact_revision", "The store's compacted revision.", store.compact_revision),
+            ("raftproof_client_connections", "Connections of clients that are open.", len(self._connections)),
         ):
             yield GaugeMetricFamily(name, text, value)
 
@@ -72,6 +75,11 @@ class ServerCollector(Collector):
         )
         yield CounterMetricFamily(
             "etcd_server_proposals_failed", "Proposals without an answer.", counts.proposals_failed
+        )
+        yield CounterMetricFamily(
+            "raftproof_client_connections_refused",
+            "Connections that were refused because there were too many.",
+            self._connections.refused,
         )
 
     def _versions(self) -> Metric:

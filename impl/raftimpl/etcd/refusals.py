@@ -60,6 +60,11 @@ def unknown_method(path: str) -> RequestError:
     return RequestError(Code.UNIMPLEMENTED, f"raftproof: unknown method {path}")
 
 
+def malformed_timeout() -> RequestError:
+    """Return the refusal of a header grpc-timeout that is no time; it is not repeated, for it may be long."""
+    return RequestError(Code.INTERNAL, "malformed grpc-timeout: not 1 to 8 digits and one of H, M, S, m, u, n")
+
+
 def deadline_exceeded() -> RequestError:
     """Return the refusal to work on when the client's deadline has passed."""
     return RequestError(Code.DEADLINE_EXCEEDED, "context deadline exceeded")

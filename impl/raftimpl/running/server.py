@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import signal
 import traceback
 from contextlib import AsyncExitStack
@@ -43,6 +44,7 @@ async def serve(configuration: Configuration) -> None:
         logger.warning(warning)
     asyncio.get_running_loop().set_exception_handler(tell_failure)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+    raise_descriptor_limit()
     stopping = stop_on_signals()
     async with AsyncExitStack() as stack:
         folder = Folder.create_or_open(configuration.data_dir, configuration.cluster_id, configuration.me.member_id)
@@ -69,6 +71,15 @@ async def serve(configuration: Configuration) -> None:
             await hand_over(node)
     await running  # raises what it had to stop for
     logger.info("stopped")
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process have as many file descriptors as it may: one for each client."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError) as error:
+        logger.warning("the limit of file descriptors stays as it is", limit=soft, error=str(error))
 
 
 def tell_failure(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
