@@ -14,7 +14,7 @@ from raftimpl.etcd.http2_frames import PREFACE, Setting, frame, settings, window
 from raftimpl.etcd.watch_stream import MOST_BYTES_WAITING
 from raftimpl.store.requests import Put
 from tests.etcd.running import Served, eventually, run
-from tests.etcd.test_front import GET, frames, request, talk
+from tests.etcd.test_front import GET, call, frames, post, request, talk
 from tests.etcd.test_watch import streams
 
 EVENTS, EVENT_BYTES = 300, 100_000
@@ -84,6 +84,56 @@ def test_a_client_of_http_1_that_reads_nothing_is_sent_little() -> None:
         assert connection._transport.get_write_buffer_size() < 2 * MOST_BYTES_WAITING
         writer.close()
         await eventually(lambda: not streams())
+
+    run(scenario)
+
+
+def test_answers_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred reads of a megabyte begin at once; all are answered when the client takes what there is."""
+    monkeypatch.setattr(http2_server, "MOST_BYTES_WAITING", 4_000_000)
+
+    async def scenario(one: Served) -> None:
+        one.backend.apply(Put(b"a", bytes(1_000_000)))
+        reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+        calls = [call(2 * number + 1, *READS[number % len(READS)]) for number in range(100)]
+        writer.write(PREFACE + settings({}) + b"".join(calls))
+        await eventually(lambda: one.server._connections.http2)
+        (connection,) = one.server._connections.http2
+        await eventually(lambda: connection._last_stream == 199 and connection._bytes_waiting > 4_000_000)
+        await asyncio.sleep(0.1)
+        waiting = sum(len(p) for s in connection._streams.values() for p in s.pending if isinstance(p, memoryview))
+        assert connection._bytes_waiting == waiting < 4_000_000 + 2_000_000
+        writer.write(frame(h2.RST_STREAM, 0, 1, bytes(4)))
+        writer.write(settings({Setting.INITIAL_WINDOW_SIZE: 2**31 - 1}) + window_update(0, 2**31 - 1 - 65535))
+        read = 0
+        while read < 99_000_000:
+            read += len(data := await reader.read(1 << 20))
+            assert data
+        await eventually(lambda: not connection._streams)
+        assert connection._bytes_waiting == 0
+        writer.close()
+
+    run(scenario)
+
+
+RANGE = rpc.RangeRequest(key=b"a")
+READS = [
+    (b"KV/Range", RANGE),
+    (b"KV/Txn", rpc.TxnRequest(success=[rpc.RequestOp(request_range=RANGE)])),
+]
+
+
+def test_a_client_of_http_1_that_reads_nothing_has_few_answers_made() -> None:
+    async def scenario(one: Served) -> None:
+        one.backend.apply(Put(b"a", bytes(1_000_000)))
+        _, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1)
+        writer.write(post(b"/v3/kv/range", b'{"key":"YQ=="}') * 100)
+        await eventually(lambda: one.server._connections.http1)
+        (connection,) = one.server._connections.http1
+        await eventually(lambda: connection._transport.get_write_buffer_size() > 0)
+        await asyncio.sleep(0.3)
+        assert connection._transport.get_write_buffer_size() < 2_000_000
+        writer.transport.abort()
 
     run(scenario)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 import h11
 import pytest
+from google.protobuf.message import Message
 from hpack import Encoder
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,6 +152,21 @@ START = PREFACE + settings({})
 
 def request(headers: list[tuple[bytes, bytes]], stream: int = 1, flags: int = h2.END_HEADERS | h2.END_STREAM) -> bytes:
     return frame(h2.HEADERS, flags, stream, encode(headers))
+
+
+def call(stream: int, path: bytes, message: Message, timeout: bytes = b"1H") -> bytes:
+    """Return a whole call of gRPC."""
+    head = [
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", b"/etcdserverpb." + path),
+        (b"content-type", b"application/grpc"),
+        (b"te", b"trailers"),
+        (b"grpc-timeout", timeout),
+    ]
+    data = message.SerializeToString()
+    body = b"\0" + len(data).to_bytes(4, "big") + data
+    return request(head, stream, flags=h2.END_HEADERS) + frame(h2.DATA, h2.END_STREAM, stream, body)
 
 
 def frames(data: bytes) -> list[tuple[int, int, int, bytes]]:

@@ -18,6 +18,7 @@ from raftimpl.etcd.failures import report
 from raftimpl.etcd.header_blocks import encode
 from raftimpl.etcd.http2_stream import Exchange, Headers, Stream
 from raftimpl.etcd.leadership import REQUIRE_LEADER, Leadership
+from raftimpl.etcd.room import ROOM, room
 from raftimpl.etcd.service import MAX_MESSAGE_BYTES, Kind, Method
 from raftimpl.store.errors import RequestError
 
@@ -188,6 +189,8 @@ class UnaryCall(Call):
     async def _answer(self, message: Message) -> None:
         if self._needs_leader:
             self._entry.leadership.require()
+        ROOM.set(self._stream.connection.room)
+        await room()
         response = await self._entry.method.handler(message)
         if not self.over(0):
             self._stream.answer(HEAD, framed(response), OK)

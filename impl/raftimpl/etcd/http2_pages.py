@@ -12,6 +12,7 @@ from raftimpl.etcd.header_blocks import encode
 from raftimpl.etcd.http2_frames import ErrorCode
 from raftimpl.etcd.http2_stream import Exchange, ExchangeFactory, Headers, Stream
 from raftimpl.etcd.http_server import COMMON_HEADERS, MAX_BODY_BYTES, Application, Request, Response, plain
+from raftimpl.etcd.room import ROOM, room
 
 GRPC = b"application/grpc"
 
@@ -57,6 +58,8 @@ class PageRequest:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers.items()}
         path = headers.get(":path", "/").partition("?")[0]
         request = Request(headers.get(":method", ""), path, headers, bytes(self._body))
+        ROOM.set(self._stream.connection.room)
+        await room()
         try:
             response = await self._application(request)
         except Exception as error:

@@ -26,6 +26,9 @@ MAX_BLOCK_BYTES = 64 * 1024
 MOST_BYTES_OUT = 256 * 1024
 """How much is gathered before it is sent; only then the transport tells whether the client takes it."""
 
+MOST_BYTES_WAITING = 16 * 1024 * 1024
+"""How much of answers may wait for a client that does not take them before no more answers are made for it."""
+
 OUR_SETTINGS = {
     Setting.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
     Setting.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
@@ -54,6 +57,9 @@ class Http2Connection(asyncio.Protocol):
         self.window = h2.DEFAULT_WINDOW
         self.frame_bytes = h2.FRAME_BYTES
         self.is_paused = False
+        self._bytes_waiting = 0
+        self._has_room = asyncio.Event()
+        self._has_room.set()
 
     # The transport
 
@@ -315,6 +321,19 @@ class Http2Connection(asyncio.Protocol):
 
     # Sending
 
+    def count_waiting(self, more: int) -> None:
+        """Note that so many more bytes of answers wait to be sent; calls go on at half of what may wait."""
+        self._bytes_waiting += more
+        if self._bytes_waiting > MOST_BYTES_WAITING:
+            self._has_room.clear()
+        elif self._bytes_waiting <= MOST_BYTES_WAITING // 2:
+            self._has_room.set()
+
+    async def room(self) -> None:
+        """Return when another answer may be made. Frames are still taken meanwhile: they tell what may be sent."""
+        while not self._has_room.is_set():
+            await self._has_room.wait()
+
     def pump(self, stream: Stream) -> None:
         """Send what waits on a stream, as far as the windows allow."""
         pending = stream.pending
@@ -331,6 +350,7 @@ class Http2Connection(asyncio.Protocol):
             self.write(h2.frame(h2.DATA, 0, stream.id, first[:size]))
             stream.window -= size
             self.window -= size
+            self.count_waiting(-size)
             if size < len(first):
                 pending[0] = first[size:]
             else:
@@ -363,6 +383,7 @@ class Http2Connection(asyncio.Protocol):
         """Have nothing to do with a stream any more."""
         self._streams.pop(stream.id, None)
         self._blocked.pop(stream, None)
+        self.count_waiting(-sum(len(piece) for piece in stream.pending if isinstance(piece, memoryview)))
         stream.pending.clear()
         if stream.room is not None and not stream.room.done():
             stream.room.cancel()

@@ -49,6 +49,12 @@ class Connection(Protocol):
     def pump(self, stream: "Stream") -> None:
         """Send what waits on a stream, as far as the windows allow."""
 
+    def count_waiting(self, more: int) -> None:
+        """Note that so many more bytes of answers wait to be sent."""
+
+    async def room(self) -> None:
+        """Return when another answer may be made."""
+
     def close_stream(self, stream: "Stream") -> None:
         """Forget a stream whose answer is complete."""
 
@@ -101,6 +107,7 @@ class Stream:
     def send(self, data: bytes) -> None:
         """Send data as soon as the client takes it."""
         self.pending.append(memoryview(data))
+        self.connection.count_waiting(len(data))
         self.connection.pump(self)
 
     def end(self, trailers: bytes | None = None) -> None:

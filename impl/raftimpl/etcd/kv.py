@@ -3,6 +3,7 @@
 from raftimpl.etcd import conversion
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd.backend import Backend
+from raftimpl.etcd.room import room
 from raftimpl.etcd.service import Kind, Method, header, require_size
 from raftimpl.store.checks import check, is_read_only
 from raftimpl.store.requests import Compact, DeleteRangeResponse, PutResponse, Range, RangeResponse, Txn, TxnResponse
@@ -32,6 +33,7 @@ class KV:
         check(request)
         if not request.serializable:
             await self._backend.confirm_read()
+        await room()
         response = self._backend.store.read(request)
         assert isinstance(response, RangeResponse)
         return conversion.range_response(response, header(self._backend, response.revision))
@@ -70,6 +72,7 @@ class KV:
     async def _read(self, request: Txn) -> TxnResponse:
         if not is_serializable(request):
             await self._backend.confirm_read()
+        await room()
         response = self._backend.store.read(request)
         assert isinstance(response, TxnResponse)
         return response
