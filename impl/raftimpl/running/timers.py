@@ -82,7 +82,7 @@ class Timers:
         if not self._leads:
             wait = max(0.001, min(wait, self._election_due - now))
         self._beat_due = now + wait
-        self._handle = self._loop.call_at(self._beat_due, self._beat)
+        self._handle = self._loop.call_later(wait, self._beat)
 
     def _hears_quorum(self, now: float) -> bool:
         """Tell whether a quorum has answered within an election timeout (thesis 6.2)."""
