@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import compress
 
 import pytest
 
@@ -14,7 +15,7 @@ from raftimpl.running.backend import NodeBackend
 from raftimpl.running.configuration import Options, configuration_of
 from raftimpl.step import ClientRequest
 from raftimpl.store.errors import RequestError
-from raftimpl.store.requests import Compare, CompareResult, CompareTarget, KeyValue, Put, Txn
+from raftimpl.store.requests import Compare, CompareResult, CompareTarget, KeyValue, Put, Txn, TxnResponse
 from tests.running.cluster import Nodes, in_virtual_time, nodes
 from tests.store.asking import all_at
 
@@ -99,7 +100,8 @@ async def test_of_two_conflicting_writes_at_two_servers_one_succeeds() -> None:
         values = (b"John", b"Joe", b"Jane")
         writes = [world.up[server].write(Txn((is_absent,), (Put(KEY, value),))) for server, value in enumerate(values)]
         answers = await asyncio.gather(*writes)
-        (winner,) = [value for value, answer in zip(values, answers, strict=True) if answer.succeeded]
+        succeeded = [isinstance(answer, TxnResponse) and answer.succeeded for answer in answers]
+        (winner,) = compress(values, succeeded)
         for server, node in world.up.items():
             await node.confirm_read()
             assert contents(world, server) == {KEY: winner}
@@ -178,7 +180,8 @@ async def test_a_client_that_gives_up_later_is_not_answered_and_its_write_takes_
         asked = [asyncio.create_task(leader.write(Put(KEY, b"x"))), asyncio.create_task(leader.confirm_read())]
         before = leader.state.log.last_index
         while leader.state.log.last_index == before:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.0001)
+        assert not any(task.done() for task in asked)
         for task in asked:
             task.cancel()
         assert (await leader.write(Put(b"next"))).revision == 3
