@@ -1,6 +1,7 @@
 """`raftproof torture`: clusters of whole servers under faults."""
 
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -134,6 +135,7 @@ def real_runs(servers: int, seconds: float, mutant: str | None) -> OneRun:
     if mutant and mutant_named(mutant).build.disk is not VirtualDisk:
         raise ModelError(f"{mutant} has a broken virtual disk: give --simulated")
     processes = import_module("raftcheck.torture.processes")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: no server outlives this process
 
     def one(seed: int, folder: Path) -> Run:
         run: Run = processes.torture(processes.Plan(seed, servers, seconds, mutant), folder)

@@ -21,7 +21,7 @@ from raftimpl.running.records import Position, decode_mark
 HEARTBEAT, ELECTION = 100, 600
 """Milliseconds."""
 
-SNAPSHOT_COUNT = 100
+SNAPSHOT_COUNT = 30
 """Entries; a few, so that logs are cut and snapshots sent."""
 
 DISK_BYTES = 16 << 20
