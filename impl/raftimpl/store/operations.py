@@ -82,7 +82,7 @@ def revoke_lease(contents: Contents, request: LeaseRevoke) -> LeaseRevokeRespons
 
 
 def keep_lease_alive(contents: Contents, request: LeaseKeepAlive) -> LeaseKeepAliveResponse:
-    """Note that a lease's time begins again; tell the seconds that it has, 0 if there is none. Deadlines are not ours."""
+    """Let a lease's time begin again; tell the seconds that it has, 0 if there is none. Deadlines are not kept here."""
     if request.id not in contents.leases:
         return LeaseKeepAliveResponse(contents.revision, request.id, 0)
     contents.leases.renew(request.id)
