@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from raftimpl.messages import AppendEntriesResponse, RequestVoteResponse
+from raftimpl.messages import AppendEntries, AppendEntriesResponse, RequestVoteResponse
 from raftimpl.running.node import Node
 from raftimpl.running.ports import DiskError
 from raftimpl.running.timing import Limits
@@ -364,3 +364,62 @@ async def test_a_read_is_not_confirmed_by_the_answer_to_an_earlier_question() ->
         world.heal()
         await second
         assert value_at(world, old.state.id) == b"new"
+
+
+@in_virtual_time
+async def test_a_leader_that_is_deposed_waits_like_every_other_server() -> None:
+    async with nodes() as world:
+        leader = await world.leader()
+        await asyncio.sleep(5)
+        world.isolate(leader.state.id)
+        deposed = asyncio.get_running_loop().time()
+        leader.receive((leader.state.id + 1) % 3, RequestVoteResponse(leader.state.current_term + 5, False))
+        while leader.state.role is not Role.CANDIDATE:
+            await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - deposed >= leader.timing.election_timeout
+
+
+@in_virtual_time
+async def test_a_server_that_was_held_up_hears_the_leader_before_it_starts_an_election() -> None:
+    async with nodes() as world:
+        follower = await world.follower()
+        await follower.write(Put(KEY))
+        timers = follower._timers
+        timers._beat_due -= 10  # as if the next beat had come ten seconds late
+        timers._election_due -= 10
+        timers._beat()
+        await asyncio.sleep(0.5)
+        assert follower.state.role is Role.FOLLOWER
+
+
+@in_virtual_time
+async def test_much_that_a_follower_lacks_comes_in_pieces() -> None:
+    async with nodes() as world:
+        behind, leader = await world.follower(), await world.leader()
+        largest = 0
+        carry = world.network.send
+
+        def watching(sender: int, to: int, message: object, clock: int) -> None:
+            nonlocal largest
+            if isinstance(message, AppendEntries):
+                largest = max(largest, sum(len(entry.command or b"") for entry in message.entries))
+            carry(sender, to, message, clock)  # type: ignore[arg-type]
+
+        world.isolate(behind.state.id)
+        for number in range(20):
+            await leader.write(Put(b"%d" % number, b"x" * 300_000))
+        world.network.send = watching  # type: ignore[method-assign]
+        world.heal()
+        await behind.confirm_read()
+        assert behind.machine.store.revision == 21
+        assert 300_000 < largest < 1_100_000
+
+
+@in_virtual_time
+async def test_the_log_is_cut_by_its_bytes_as_well() -> None:
+    limits = Limits(snapshot_bytes=100_000, catch_up_bytes=20_000)
+    async with nodes(limits=limits) as world:
+        leader = await world.leader()
+        for _ in range(100):
+            await leader.write(Put(KEY, b"x" * 10_000))
+        assert len(leader.state.log.entries) < 30
