@@ -5,12 +5,14 @@ import asyncio
 import pytest
 
 from raftimpl.messages import AppendEntries, AppendEntriesResponse, RequestVoteResponse
+from raftimpl.running.lessor import Lessor
 from raftimpl.running.node import Node
 from raftimpl.running.ports import DiskError
 from raftimpl.running.timing import Limits
 from raftimpl.state import Role
 from raftimpl.store.errors import RequestError
 from raftimpl.store.requests import (
+    LeaseExpire,
     LeaseGrant,
     LeaseGrantResponse,
     LeaseKeepAlive,
@@ -21,6 +23,7 @@ from raftimpl.store.requests import (
     Range,
     RangeResponse,
 )
+from raftimpl.store.store import Store
 from tests.running.cluster import Nodes, in_virtual_time, nodes
 
 KEY = b"name"
@@ -290,6 +293,27 @@ async def test_a_lease_that_is_granted_again_has_all_its_time() -> None:
         await asyncio.gather(*map(follower.write, writes))
         await lives_until(world, follower.state.id, began + 3)
         await goes_away(world, leader.state.id)
+
+
+def test_what_ends_a_lease_is_asked_until_it_is_answered() -> None:
+    now, store = 0.0, Store()
+    lessor = Lessor(lambda: now, store)
+    lessor.applied(store.apply(LeaseGrant(id=7, ttl=3)))
+    now = 2.9
+    assert list(lessor.expired()) == []
+    now = 3.0
+    assert list(lessor.expired()) == [LeaseExpire(7, 1)]
+    assert list(lessor.expired()) == []
+    lessor.asked(LeaseExpire(7, 1))  # and was refused
+    assert list(lessor.expired()) == [LeaseExpire(7, 1)]
+    lessor.applied(store.apply(LeaseKeepAlive(id=7)))
+    lessor.asked(LeaseExpire(7, 1))
+    assert list(lessor.expired()) == []
+    now = 6.0
+    assert list(lessor.expired()) == [LeaseExpire(7, 2)]
+    store.apply(LeaseExpire(7, 2))
+    lessor.asked(LeaseExpire(7, 2))
+    assert list(lessor.expired()) == []
 
 
 @in_virtual_time
