@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from raftimpl.log import Entries
 from raftimpl.rules import Rules
 from raftimpl.state import DurableState, ServerState
 
@@ -12,12 +13,22 @@ class Cluster(NamedTuple):
     """The fixed surroundings of a server: how many servers there are and by which rules they go.
 
     `servers` is 1 to MAX_SERVERS; their ids are 0 to servers - 1. `max_append_entries` bounds the entries of
-    one AppendEntries message.
+    one AppendEntries message, `max_append_bytes` the bytes of their commands, if it is more than one entry.
     """
 
     servers: int
     rules: Rules = Rules()
     max_append_entries: int = 64
+    max_append_bytes: int = 1 << 20
+
+    def fitting(self, entries: Entries) -> Entries:
+        """Return as many of the first entries as one message may have, by their bytes; at least one if there is any."""
+        size = 0
+        for position, entry in enumerate(entries):
+            size += len(entry.command or b"")
+            if size > self.max_append_bytes:
+                return entries[: max(1, position)]
+        return entries
 
     def peers(self, server: int) -> tuple[int, ...]:
         """Return the ids of the other servers."""

@@ -28,7 +28,7 @@ def send_append_entries(cluster: Cluster, state: ServerState, follower: int) -> 
             term=state.current_term,
             prev_log_index=next_index - 1,
             prev_log_term=prev_log_term,
-            entries=entries,
+            entries=cluster.fitting(entries),
             leader_commit=state.commit_index,
             read_round=state.read_round,
         ),

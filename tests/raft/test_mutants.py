@@ -11,12 +11,9 @@ from raftcheck.cli.main import main
 from raftcheck.cli.mutants import check_mutant, is_as_expected
 from raftcheck.raft import MUTANTS, SAFETY, Bounds, Mutant, raft_system
 from raftcheck.raft.counterexample import load, recorded, replay
-from raftimpl.errors import InvariantViolationError
 from raftimpl.rules import Rules, persist_change
 from raftimpl.state import ServerState
 from raftimpl.step import Apply, Output, Persist
-from tests.impl.simulated import SimulatedCluster
-from tests.impl.test_replica import act, check
 
 HARMFUL = [mutant for mutant in MUTANTS.values() if mutant.violates]
 HARMLESS = [mutant for mutant in MUTANTS.values() if not mutant.violates]
@@ -192,13 +189,3 @@ def test_every_safety_property_is_violated_by_some_mutant(claim: Property) -> No
     found = explore(raft_system(mutant.bounds, mutant.rules), [claim]).counterexample
     assert found is not None
     assert found.violated == claim.name
-
-
-@pytest.mark.parametrize("name", ["vote-for-whoever-asks-first", "half-rounded-down"])
-def test_the_random_schedules_of_whole_servers_can_fail(name: str) -> None:
-    cluster = SimulatedCluster(5, MUTANTS[name].rules)
-    schedule = [("elect", 0, 1), ("put", 0, 0), ("settle", 1, 0), ("elect", 4, 2), ("elect", 3, 2), ("settle", 0, 0)]
-    with pytest.raises((AssertionError, InvariantViolationError)):  # noqa: PT012
-        for action in [*schedule, ("elect", 4, 2), ("put", 4, 1), ("settle", 2, 0), ("settle", 0, 0)]:
-            act(cluster, *action)
-            check(cluster)

@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 TIMING = Timing(heartbeat_interval=0.1, election_timeout=1.0, request_timeout=7.0)
 
+PATIENCE = 200.0
+"""Virtual seconds after which a test that waits in vain fails."""
+
 
 class Nodes:
     """The servers of a cluster, those that are up, and what is around them."""
@@ -94,7 +97,8 @@ def in_virtual_time(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
     def wrapped() -> None:
         async def main() -> None:
-            await test()
+            async with asyncio.timeout(PATIENCE):
+                await test()
 
         run(main())
 

@@ -54,8 +54,10 @@ def test_times_are_in_milliseconds() -> None:
 
 
 def test_who_listens_to_all_without_tls_is_warned() -> None:
-    found = configured(listen_client_urls="http://0.0.0.0:2379,http://127.0.0.1:2379")
-    assert [warning[:19] for warning in found.warnings()] == ["http://0.0.0.0:2379"]
+    found = configured(
+        listen_client_urls="http://0.0.0.0:2379,http://127.0.0.1:2379,http://127.evil.com:2379,http://[::1]:1"
+    )
+    assert [warning.split()[0] for warning in found.warnings()] == ["http://0.0.0.0:2379", "http://127.evil.com:2379"]
 
 
 FAULTS: list[tuple[dict[str, object], str]] = [
@@ -71,6 +73,10 @@ FAULTS: list[tuple[dict[str, object], str]] = [
     ({"cert_file": "c.pem"}, "TLS needs both --cert-file and --key-file"),
     ({"peer_cert_file": "c.pem", "peer_key_file": "k.pem"}, "--peer-cert-file c.pem: there is no such file"),
     ({"client_cert_auth": True, "cert_file": "c", "key_file": "k"}, "--client-cert-auth needs --trusted-ca-file"),
+    ({"initial_cluster": "=http://10.0.0.1:2380"}, "is not of the form name=http://host:port"),
+    ({"initial_cluster": "default=http://h:1,b=http://h:1"}, "--initial-cluster has http://h:1 twice"),
+    ({"election_timeout": 10**9}, "--election-timeout must be at most 50000, not 1000000000"),
+    ({"name": "../x"}, "--name ../x would be part of a path"),
     ({"heartbeat_interval": 300}, "--election-timeout 1000 must be at least 5 times --heartbeat-interval 300"),
     ({"snapshot_count": 0}, "--snapshot-count must be at least 1, not 0"),
     ({"log_level": "loud"}, "--log-level must be one of debug, info, warn, error, not 'loud'"),

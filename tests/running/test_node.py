@@ -4,20 +4,26 @@ import asyncio
 
 import pytest
 
-from raftimpl.messages import AppendEntriesResponse, RequestVoteResponse
+from raftimpl.messages import AppendEntries, AppendEntriesResponse, RequestVoteResponse
+from raftimpl.running.lessor import Lessor
+from raftimpl.running.node import Node
 from raftimpl.running.ports import DiskError
 from raftimpl.running.timing import Limits
 from raftimpl.state import Role
 from raftimpl.store.errors import RequestError
 from raftimpl.store.requests import (
+    LeaseExpire,
     LeaseGrant,
     LeaseGrantResponse,
     LeaseKeepAlive,
+    LeaseKeepAliveResponse,
+    LeaseRevoke,
     Put,
     PutResponse,
     Range,
     RangeResponse,
 )
+from raftimpl.store.store import Store
 from tests.running.cluster import Nodes, in_virtual_time, nodes
 
 KEY = b"name"
@@ -203,6 +209,113 @@ async def test_a_new_leader_lets_leases_begin_again() -> None:
         assert asyncio.get_running_loop().time() - began > 2.5
 
 
+async def lives_until(world: Nodes, server: int, time: float) -> None:
+    """Watch a key until shortly before a time; it must not go away."""
+    loop = asyncio.get_running_loop()
+    while loop.time() < time - 0.05:
+        assert value_at(world, server), f"gone {time - loop.time():.2f} s too early"
+        await asyncio.sleep(0.02)
+
+
+async def goes_away(world: Nodes, server: int) -> None:
+    while value_at(world, server):
+        await asyncio.sleep(0.05)
+
+
+async def renew(node: Node) -> float:
+    """Keep the lease alive; return until when it was promised to live."""
+    began = asyncio.get_running_loop().time()
+    answer = await node.write(LeaseKeepAlive(id=7))
+    assert isinstance(answer, LeaseKeepAliveResponse)
+    assert answer.ttl == 3
+    return began + answer.ttl
+
+
+@in_virtual_time
+async def test_a_deposed_leader_does_not_end_a_lease_that_was_renewed_elsewhere() -> None:
+    async with nodes() as world:
+        old = await world.leader()
+        await old.write(LeaseGrant(id=7, ttl=3))
+        await old.write(Put(KEY, b"x", lease=7))
+        await asyncio.sleep(2.5)
+        world.isolate(old.state.id)
+        new = await world.leader(set(world.up) - {old.state.id})
+        await renew(new)
+        while not old.pending:  # it is over by the old leader's clock
+            await asyncio.sleep(0.05)
+        end = await renew(new)
+        world.heal()
+        await lives_until(world, new.state.id, end)
+        assert not old.pending
+        await goes_away(world, new.state.id)
+
+
+@in_virtual_time
+async def test_a_renewal_that_is_answered_after_the_end_by_the_leaders_clock_counts() -> None:
+    """It is in the log when the lease ends by the leader's clock, and the network is slow: it is applied later."""
+    async with nodes() as world:
+        follower, leader = await world.follower(), await world.leader()
+        await leader.write(LeaseGrant(id=7, ttl=3))
+        await leader.write(Put(KEY, b"x", lease=7))
+        world.network.weather.fastest = world.network.weather.slowest = 0.3
+        await asyncio.sleep(leader.lessor.remaining(7) - 0.4)
+        renewing = asyncio.create_task(renew(follower))
+        while not leader.pending:  # which is what ends the lease
+            assert not renewing.done()
+            await asyncio.sleep(0.02)
+        end = await renewing
+        await lives_until(world, leader.state.id, end)
+        await goes_away(world, leader.state.id)
+
+
+@in_virtual_time
+async def test_a_lease_that_is_granted_again_ends_again() -> None:
+    async with nodes(servers=1) as world:
+        node = await world.leader()
+        for _ in range(2):
+            began = asyncio.get_running_loop().time()
+            await node.write(LeaseGrant(id=7, ttl=3))
+            await node.write(Put(KEY, b"x", lease=7))
+            async with asyncio.timeout(10):
+                await goes_away(world, 0)
+            assert asyncio.get_running_loop().time() - began >= 3
+
+
+@in_virtual_time
+async def test_a_lease_that_is_granted_again_has_all_its_time() -> None:
+    async with nodes() as world:
+        follower, leader = await world.follower(), await world.leader()
+        await leader.write(LeaseGrant(id=7, ttl=3))
+        world.network.weather.fastest = world.network.weather.slowest = 0.3
+        await asyncio.sleep(leader.lessor.remaining(7) - 0.4)
+        began = asyncio.get_running_loop().time()
+        writes = (LeaseRevoke(7), LeaseGrant(7, ttl=3), Put(KEY, b"x", lease=7))
+        await asyncio.gather(*map(follower.write, writes))
+        await lives_until(world, follower.state.id, began + 3)
+        await goes_away(world, leader.state.id)
+
+
+def test_what_ends_a_lease_is_asked_until_it_is_answered() -> None:
+    now, store = 0.0, Store()
+    lessor = Lessor(lambda: now, store)
+    lessor.applied(store.apply(LeaseGrant(id=7, ttl=3)))
+    now = 2.9
+    assert list(lessor.expired()) == []
+    now = 3.0
+    assert list(lessor.expired()) == [LeaseExpire(7, 1)]
+    assert list(lessor.expired()) == []
+    lessor.asked(LeaseExpire(7, 1))  # and was refused
+    assert list(lessor.expired()) == [LeaseExpire(7, 1)]
+    lessor.applied(store.apply(LeaseKeepAlive(id=7)))
+    lessor.asked(LeaseExpire(7, 1))
+    assert list(lessor.expired()) == []
+    now = 6.0
+    assert list(lessor.expired()) == [LeaseExpire(7, 2)]
+    store.apply(LeaseExpire(7, 2))
+    lessor.asked(LeaseExpire(7, 2))
+    assert list(lessor.expired()) == []
+
+
 @in_virtual_time
 async def test_leadership_is_handed_over() -> None:
     async with nodes() as world:
@@ -275,3 +388,62 @@ async def test_a_read_is_not_confirmed_by_the_answer_to_an_earlier_question() ->
         world.heal()
         await second
         assert value_at(world, old.state.id) == b"new"
+
+
+@in_virtual_time
+async def test_a_leader_that_is_deposed_waits_like_every_other_server() -> None:
+    async with nodes() as world:
+        leader = await world.leader()
+        await asyncio.sleep(5)
+        world.isolate(leader.state.id)
+        deposed = asyncio.get_running_loop().time()
+        leader.receive((leader.state.id + 1) % 3, RequestVoteResponse(leader.state.current_term + 5, False))
+        while leader.state.role is not Role.CANDIDATE:
+            await asyncio.sleep(0.01)
+        assert asyncio.get_running_loop().time() - deposed >= leader.timing.election_timeout
+
+
+@in_virtual_time
+async def test_a_server_that_was_held_up_hears_the_leader_before_it_starts_an_election() -> None:
+    async with nodes() as world:
+        follower = await world.follower()
+        await follower.write(Put(KEY))
+        timers = follower._timers
+        timers._beat_due -= 10  # as if the next beat had come ten seconds late
+        timers._election_due -= 10
+        timers._beat()
+        await asyncio.sleep(0.5)
+        assert follower.state.role is Role.FOLLOWER
+
+
+@in_virtual_time
+async def test_much_that_a_follower_lacks_comes_in_pieces() -> None:
+    async with nodes() as world:
+        behind, leader = await world.follower(), await world.leader()
+        largest = 0
+        carry = world.network.send
+
+        def watching(sender: int, to: int, message: object, clock: int) -> None:
+            nonlocal largest
+            if isinstance(message, AppendEntries):
+                largest = max(largest, sum(len(entry.command or b"") for entry in message.entries))
+            carry(sender, to, message, clock)  # type: ignore[arg-type]
+
+        world.isolate(behind.state.id)
+        for number in range(20):
+            await leader.write(Put(b"%d" % number, b"x" * 300_000))
+        world.network.send = watching  # type: ignore[method-assign]
+        world.heal()
+        await behind.confirm_read()
+        assert behind.machine.store.revision == 21
+        assert 300_000 < largest < 1_100_000
+
+
+@in_virtual_time
+async def test_the_log_is_cut_by_its_bytes_as_well() -> None:
+    limits = Limits(snapshot_bytes=100_000, catch_up_bytes=20_000)
+    async with nodes(limits=limits) as world:
+        leader = await world.leader()
+        for _ in range(100):
+            await leader.write(Put(KEY, b"x" * 10_000))
+        assert len(leader.state.log.entries) < 30

@@ -95,3 +95,25 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, capfd: pytest.CaptureFixt
 def last_message(capfd: pytest.CaptureFixture[str]) -> str:
     line = capfd.readouterr().err.splitlines()[-1]
     return str(json.loads(line)["msg"])
+
+
+BAD_OPTIONS: list[tuple[list[str], str]] = [
+    (["--name", "a,b"], "is not of the form name=http://host:port"),
+    (["--heartbeat-interval", "0"], "--heartbeat-interval must be at least 1"),
+    (["--log-level", "loud"], "--log-level must be one of"),
+    (["--config-file", "/nowhere.yaml"], "/nowhere.yaml"),
+    (["--client-cert-auth"], "TLS needs both --cert-file and --key-file"),
+    (["--listen-client-urls", "http://127.0.0.1:99999"], "--listen-client-urls"),
+    (["--listen-peer-urls", "https://127.0.0.1:1"], "needs --peer-cert-file"),
+    (["--initial-cluster", "other=http://127.0.0.1:1"], "but not this server"),
+]
+
+
+@pytest.mark.parametrize(("options", "text"), BAD_OPTIONS, ids=lambda value: str(value)[:40])
+def test_options_that_make_no_server_are_named(
+    options: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["serve", "--data-dir", str(tmp_path / "data"), *options]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("raftproof: ")
+    assert text in line

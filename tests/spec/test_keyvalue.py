@@ -39,7 +39,7 @@ def test_equal_documents_have_equal_texts() -> None:
     assert len({document(value) for value in (1, True, "1", 1.0, None, [1])}) == 6
 
 
-@pytest.mark.parametrize("value", [float("nan"), {1, 2}, object(), {1: 2}, [{"a": {2: 3}}], b"x"])
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, object(), {1: 2}, [{"a": {2: 3}}], b"x", "\ud800"])
 def test_what_json_cannot_say_is_no_document(value: Any) -> None:
     with pytest.raises(ValueError, match="not a JSON document"):
         document(value)

@@ -14,6 +14,7 @@ from raftimpl.store.requests import (
     DeleteRange,
     DeleteRangeResponse,
     KeyValue,
+    LeaseExpire,
     LeaseGrant,
     LeaseGrantResponse,
     LeaseKeepAlive,
@@ -37,12 +38,13 @@ State = dict[bytes, KeyValue]
 
 @dataclass
 class Model:
-    """`changes` are all changes ever, in order; a deletion has version 0."""
+    """`changes` are all changes ever, in order; a deletion has version 0. `begun`: whose time began, ever, in order."""
 
     revision: int = 1
     compacted: int = -1
     changes: list[KeyValue] = field(default_factory=list)
     leases: dict[int, int] = field(default_factory=dict)
+    begun: list[int] = field(default_factory=list)
 
     def at(self, revision: int) -> State:
         state: State = {}
@@ -59,7 +61,7 @@ class Model:
 
     def apply(self, request: Write | Range) -> Response:
         check(request)
-        trial = replace(self, changes=list(self.changes), leases=dict(self.leases))
+        trial = replace(self, changes=list(self.changes), leases=dict(self.leases), begun=list(self.begun))
         response = trial.carry_out(request)
         self.__dict__.update(trial.__dict__)
         self.revision = self.newest()
@@ -69,6 +71,7 @@ class Model:
         carry_out: dict[type, Callable[[Any], Response]] = {
             Range: self.range, Put: self.put, DeleteRange: self.delete_range, Txn: self.transaction,
             Compact: self.compact, LeaseGrant: self.grant, LeaseRevoke: self.revoke, LeaseKeepAlive: self.keep_alive,
+            LeaseExpire: self.expire,
         }  # fmt: skip
         return carry_out[type(request)](request)
 
@@ -101,7 +104,17 @@ class Model:
         del self.leases[request.id]
         return LeaseRevokeResponse(self.newest())
 
+    def renewal(self, id: int) -> int:
+        return max(number for number, begun in enumerate(self.begun, 1) if begun == id)
+
+    def expire(self, request: LeaseExpire) -> LeaseRevokeResponse:
+        if request.id in self.leases and self.renewal(request.id) == request.renewal:
+            return self.revoke(LeaseRevoke(request.id))
+        return LeaseRevokeResponse(self.revision)
+
     def keep_alive(self, request: LeaseKeepAlive) -> LeaseKeepAliveResponse:
+        if request.id in self.leases:
+            self.begun.append(request.id)
         return LeaseKeepAliveResponse(self.revision, request.id, self.leases.get(request.id, 0))
 
     def put(self, request: Put) -> PutResponse:
@@ -128,6 +141,7 @@ class Model:
         if request.id in self.leases:
             raise errors.lease_exists()
         self.leases[request.id] = max(request.ttl, 2)
+        self.begun.append(request.id)
         return LeaseGrantResponse(self.revision, request.id, max(request.ttl, 2))
 
     def range(self, request: Range) -> RangeResponse:

@@ -8,6 +8,7 @@ from raftimpl.store.requests import (
     CompareResult,
     CompareTarget,
     DeleteRange,
+    LeaseExpire,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseRevoke,
@@ -69,5 +70,6 @@ WRITES = st.one_of(
     st.builds(LeaseGrant, st.integers(0, 2), st.sampled_from([-5, 1, 2, 60, 9_000_000_000, 9_000_000_001])),
     st.builds(LeaseRevoke, st.integers(1, 2)),
     st.builds(LeaseKeepAlive, st.integers(1, 2)),
+    st.builds(LeaseExpire, st.integers(1, 2), st.integers(0, 6)),
 )
 READS = st.one_of(RANGES, RANGES, transactions(RANGES, depth=1))

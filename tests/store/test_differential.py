@@ -29,8 +29,9 @@ def test_every_answer_is_that_of_the_model(requests: list[Write]) -> None:
     for id in model.leases:
         lease = store.lease(id)
         assert lease is not None
-        assert (lease.ttl, list(lease.keys)) == (
+        assert (lease.ttl, lease.renewal, list(lease.keys)) == (
             model.leases[id],
+            model.renewal(id),
             [kv.key for kv in model.now().values() if kv.lease == id],
         )
     for revision in range(max(1, store.compact_revision), store.revision + 1):

@@ -20,14 +20,14 @@ EXAMPLE = frozen(
                 LeaseRevoke(2), Compact(5), Txn(success=(Put(b"a"), DeleteRange(b"1"))))
 )  # fmt: skip
 
-HEADER = Header(FORMAT, 5, -1, ((1, 60),))
+HEADER = Header(FORMAT, 5, -1, ((1, 60, 1),), 2)
 A, B = KeyValue(b"a", 2, 4, 2, b"1", 1), KeyValue(b"b", 3, 3, 1, b"1")
 BASE, PUT, END = Base((A, B)), Changes(((Written(b"c", b"2", 0),),)), End(5)
 
 BROKEN: dict[str, tuple[Iterable[msgspec.Struct], str]] = {
     "nothing": ((), "does not begin as one"),
     "no header": ((BASE, PUT, END), "does not begin as one"),
-    "another format": ((Header("store 0", 5, -1, ()), END), "does not begin as one"),
+    "another format": ((Header("store 0", 5, -1, (), 0), END), "does not begin as one"),
     "no end": ((HEADER, BASE, PUT), "without an end"),
     "something after the end": ((HEADER, BASE, PUT, END, END), "End at revision 5"),
     "another revision at the end": ((HEADER, BASE, PUT, PUT, END), "End at revision 6"),
@@ -37,10 +37,13 @@ BROKEN: dict[str, tuple[Iterable[msgspec.Struct], str]] = {
     "a base after changes": ((HEADER, PUT, BASE, END), "out of order"),
     "a revision without changes": ((HEADER, BASE, Changes(((),)), END), "nothing changes at revision 5"),
     "a deletion of nothing": ((HEADER, BASE, Changes(((b"z",),)), END), "in it"),
-    "a lease twice": ((Header(FORMAT, 5, -1, ((1, 60), (1, 60))), BASE, PUT, END), "lease already exists"),
-    "a key with a lease that is not there": ((Header(FORMAT, 5, -1, ()), BASE, PUT, END), "the lease 1"),
-    "compacted in the future": ((Header(FORMAT, 5, 6, ((1, 60),)), BASE, PUT, END), "compacted at 6 of 5"),
-    "before the first revision": ((Header(FORMAT, 0, -1, ()), End(-1)), "compacted at -1 of -1"),
+    "a lease twice": ((Header(FORMAT, 5, -1, ((1, 60, 1), (1, 60, 2)), 2), BASE, PUT, END), "lease already exists"),
+    "leases granted at once": ((Header(FORMAT, 5, -1, ((1, 60, 1), (2, 60, 1)), 2), BASE, PUT, END), "the same time"),
+    "a lease renewed in the future": ((Header(FORMAT, 5, -1, ((1, 60, 3),), 2), BASE, PUT, END), "in the future"),
+    "a lease never granted": ((Header(FORMAT, 5, -1, ((1, 60, 0),), 2), BASE, PUT, END), "in the future"),
+    "a key with a lease that is not there": ((Header(FORMAT, 5, -1, (), 2), BASE, PUT, END), "the lease 1"),
+    "compacted in the future": ((Header(FORMAT, 5, 6, ((1, 60, 1),), 2), BASE, PUT, END), "compacted at 6 of 5"),
+    "before the first revision": ((Header(FORMAT, 0, -1, (), 0), End(-1)), "compacted at -1 of -1"),
 }
 
 

@@ -60,7 +60,14 @@ def test_refusals_are_answers_and_do_not_keep_others_back() -> None:
     assert applied.answers == (PutResponse(2), errors.empty_key(), errors.lease_not_found(), PutResponse(3))
 
 
-@pytest.mark.parametrize("command", [None, b"", b"\xc1", b"\x90", encode_batch(Batch(1, 1, 1, ()))[:-1]])
+NESTED = encode_batch(Batch(1, 1, 1, ())).replace(b"\x95", b"\x96", 1) + b"\x91" * 200_000
+"""A batch with one field too many, which is a list in a list in a list ..."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [None, b"", b"\xc1", b"\x90", encode_batch(Batch(1, 1, 1, ()))[:-1], pytest.param(NESTED, id="nested too deeply")],
+)
 def test_no_ops_and_bytes_that_are_no_batch_are_passed_over(command: bytes | None) -> None:
     machine = Machine()
     assert machine.apply(1, command) is None

@@ -5,12 +5,14 @@ from itertools import product
 import pytest
 
 from raftimpl.store import errors
+from raftimpl.store.leases import Lease
 from raftimpl.store.requests import (
     Compact,
     CompactResponse,
     DeleteRange,
     DeleteRangeResponse,
     KeyValue,
+    LeaseExpire,
     LeaseGrant,
     LeaseGrantResponse,
     LeaseKeepAlive,
@@ -135,6 +137,28 @@ ANSWERS: dict[str, tuple[tuple[Write, ...], Write | Range, object]] = {
     "revoking no lease": ((), LeaseRevoke(7), errors.lease_not_found()),
     "keeping a lease alive": ((LeaseGrant(7, 60), A1), LeaseKeepAlive(7), LeaseKeepAliveResponse(2, 7, 60)),
     "keeping no lease alive": ((), LeaseKeepAlive(7), LeaseKeepAliveResponse(1, 7, 0)),
+    "expiring a lease": ((LeaseGrant(7, 60), Put(b"a", b"1", 7)), LeaseExpire(7, 1), LeaseRevokeResponse(3)),
+    "expiring a lease that was renewed since": (
+        (LeaseGrant(7, 60), Put(b"a", b"1", 7), LeaseKeepAlive(7)),
+        LeaseExpire(7, 1),
+        LeaseRevokeResponse(2),
+    ),
+    "expiring a lease since its renewal": (
+        (LeaseGrant(7, 60), Put(b"a", b"1", 7), LeaseKeepAlive(7)),
+        LeaseExpire(7, 2),
+        LeaseRevokeResponse(3),
+    ),
+    "expiring a lease while others are renewed": (
+        (LeaseGrant(7, 60), LeaseGrant(8, 60), Put(b"a", b"1", 7), LeaseKeepAlive(8), LeaseKeepAlive(9)),
+        LeaseExpire(7, 1),
+        LeaseRevokeResponse(3),
+    ),
+    "expiring a lease that has ended and was granted again": (
+        (LeaseGrant(7, 60), LeaseRevoke(7), LeaseGrant(7, 60), Put(b"a", b"1", 7)),
+        LeaseExpire(7, 1),
+        LeaseRevokeResponse(2),
+    ),
+    "expiring no lease": ((A1,), LeaseExpire(7, 1), LeaseRevokeResponse(2)),
     # Txn
     "an empty transaction": ((A1,), Txn(), TxnResponse(2, True)),
     "several changes at one revision": (
@@ -289,6 +313,12 @@ def test_a_key_belongs_to_the_lease_that_it_was_last_put_with() -> None:
     assert (keys_of(store, 1), keys_of(store, 2)) == ((), (b"a",))
     store.apply(LeaseRevoke(2))
     assert (store.lease(2), store.leases(), [kv.key for kv in all_at(store)]) == (None, (1,), [b"c"])
+
+
+def test_a_lease_that_expires_is_gone_and_one_that_was_renewed_is_not() -> None:
+    store = store_after(LeaseGrant(1, 60), LeaseGrant(2, 60), LeaseKeepAlive(1), LeaseExpire(1, 1), LeaseExpire(2, 2))
+    assert (store.leases(), store.renewal(1), store.renewal(2)) == ((1,), 3, None)
+    assert store.lease(1) == Lease(1, 60, (), 3)
 
 
 def test_revoking_deletes_the_keys_in_their_order_at_one_revision() -> None:

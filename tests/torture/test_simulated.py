@@ -26,6 +26,8 @@ CAUGHT = {
     "keeps-incarnation": (3, "liveness"),
     "never-persist-vote": (3, "trace"),
     "half-rounded-up": (4, "trace"),
+    "half-rounded-down": (5, "trace"),
+    "vote-for-whoever-asks-first": (5, "trace"),
 }
 """By mutant: in a cluster of how many servers, and by which judge, it is found out."""
 

@@ -8,6 +8,7 @@ import typer
 
 from raftcheck.cli.exits import INTERNAL_ERROR, USAGE_ERROR
 from raftcheck.cli.server_extra import server_modules
+from raftcheck.model import ModelError
 from raftimpl.errors import RaftError
 
 
@@ -111,9 +112,13 @@ def serve(
         key.replace("_", "-"): value for key, value in locals().items() if value is not None and key != "config_file"
     }
     running = server_modules()
-    from_file = running.configuration.read_options(config_file) if config_file else {}
-    options = running.configuration.options_of({**from_file, **given}, f"--config-file {config_file}")
-    configuration = running.configuration.configuration_of(options)
+    try:
+        from_file = running.configuration.read_options(config_file) if config_file else {}
+        source = f"--config-file {config_file}" if config_file else "the options"
+        options = running.configuration.options_of({**from_file, **given}, source)
+        configuration = running.configuration.configuration_of(options)
+    except running.configuration.ConfigurationError as error:
+        raise ModelError(str(error)) from error
     running.logs.configure(configuration.log_level, server=configuration.me.name)
     try:
         asyncio.run(running.server.serve(configuration))

@@ -13,6 +13,7 @@ from raftimpl.running.node import Node
 from raftimpl.state import Role
 from raftimpl.step import Apply, Input, Output, ReadReady, Restore, Send
 from raftimpl.store.machine import decode_batch, encode_batch, thaw
+from raftimpl.store.requests import LeaseExpire
 
 
 class Mutant(NamedTuple):
@@ -137,7 +138,7 @@ class KeepsIncarnation(VirtualDisk):
 class NeverEndsLeases(Node):
     """The leader ends no lease."""
 
-    def _revoke_later(self, lease: int) -> None:
+    def _expire_later(self, request: LeaseExpire) -> None:
         pass
 
 

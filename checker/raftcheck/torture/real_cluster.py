@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,13 +50,9 @@ class Disk:
 
     def fill(self) -> None:
         """Use all of its space."""
-        with (self.path / "filler").open("wb") as filler:
-            try:
-                while True:
-                    filler.write(bytes(1 << 16))
-                    filler.flush()
-            except OSError:
-                return
+        with suppress(OSError), (self.path / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(1 << 16))
 
     def free(self) -> None:
         """Give the space back."""
@@ -225,7 +221,7 @@ class RealCluster:
 
     async def leader(self) -> int | None:
         """Return the server that says that it leads, if one does."""
-        for server in self.processes:
+        for server in list(self.processes):
             try:
                 async with asyncio.timeout(0.5):
                     status = await self.gateway.call(server, "maintenance/status", {})

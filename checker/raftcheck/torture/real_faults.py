@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -176,7 +177,8 @@ async def torn_tail(at: Damaged) -> Undo:
     async with at.cluster.held_down(at.victim) as is_down:
         mark = at.cluster.mark_of(at.victim) if is_down else None
         if mark is not None:
-            with segment_of(at.cluster, at.victim, mark).open("ab") as segment:
+            path = segment_of(at.cluster, at.victim, mark)
+            with suppress(OSError), path.open("ab", buffering=0) as segment:  # its disk may be full at the same time
                 segment.write(Random(f"{at.fault.amount}").randbytes(int(1 + 200 * at.fault.amount)))
     return partial(at.cluster.start, at.victim)
 

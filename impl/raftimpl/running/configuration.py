@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -14,7 +15,8 @@ from raftimpl.errors import RaftError
 from raftimpl.running.logs import LEVELS
 from raftimpl.running.timing import Limits, Timing
 
-LOOPBACK = ("127.", "localhost", "[::1]", "::1")
+LONGEST_ELECTION_TIMEOUT = 50_000
+"""Milliseconds, as in etcd."""
 
 
 class ConfigurationError(RaftError):
@@ -65,7 +67,10 @@ class Url(NamedTuple):
     @property
     def is_loopback(self) -> bool:
         """Tell whether only this machine can reach it."""
-        return self.host.startswith(LOOPBACK)
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 class ServerAddress(NamedTuple):
@@ -175,6 +180,10 @@ def faults(options: Options) -> Iterator[str]:
             f"--election-timeout {options.election_timeout} must be at least 5 times --heartbeat-interval "
             f"{options.heartbeat_interval}: a single heartbeat that is late must not cost the leader its office"
         )
+    if options.election_timeout > LONGEST_ELECTION_TIMEOUT:
+        yield f"--election-timeout must be at most {LONGEST_ELECTION_TIMEOUT}, not {options.election_timeout}"
+    if "/" in options.name and not options.data_dir:
+        yield f"--name {options.name} would be part of a path: give --data-dir, or a name without a slash"
     if options.log_level not in LEVELS:
         yield f"--log-level must be one of {', '.join(LEVELS)}, not {options.log_level!r}"
 
@@ -185,9 +194,13 @@ def servers_of(options: Options) -> Iterator[ServerAddress]:
     found: dict[str, list[Url]] = {}
     for part in initial.split(","):
         name, separator, url = part.partition("=")
-        if not separator:
+        if not separator or not name.strip():
             raise ConfigurationError(f"--initial-cluster: {part!r} is not of the form name=http://host:port")
         found.setdefault(name.strip(), []).append(url_of("initial-cluster", url))
+    everywhere = [place for urls in found.values() for place in urls]
+    for place in everywhere:
+        if everywhere.count(place) > 1:
+            raise ConfigurationError(f"--initial-cluster has {place} twice: every server listens somewhere else")
     if len(found) > MAX_SERVERS:
         raise ConfigurationError(f"--initial-cluster has {len(found)} servers; there can be 1 to {MAX_SERVERS}")
     for number, (name, urls) in enumerate(sorted(found.items())):

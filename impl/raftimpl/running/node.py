@@ -11,6 +11,7 @@ A node that meets a broken invariant or a disk that fails stops: it raises from 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from random import Random
 from typing import Any, Protocol
 
@@ -46,7 +47,7 @@ from raftimpl.step import (
 )
 from raftimpl.store.errors import RequestError
 from raftimpl.store.machine import Machine, thaw
-from raftimpl.store.requests import LeaseRevoke, Response, Write
+from raftimpl.store.requests import LeaseExpire, Response, Write
 
 
 class Witness(Protocol):
@@ -306,8 +307,8 @@ class Node:
         if is_late and self.state.role is not Role.LEADER:
             self._propose_again()
         if self.state.role is Role.LEADER and not self._transferring:
-            for lease in self.lessor.expired():
-                self._revoke_later(lease)
+            for request in self.lessor.expired():
+                self._expire_later(request)
         self._news.set()
 
     def _propose_again(self) -> None:
@@ -325,17 +326,16 @@ class Node:
         self._reads.ask_again()
         self._notify()
 
-    def _revoke_later(self, lease: int) -> None:
-        task = self._loop.create_task(self._revoke(lease))
+    def _expire_later(self, request: LeaseExpire) -> None:
+        task = self._loop.create_task(self._expire(request))
         self._lease_tasks.add(task)
         task.add_done_callback(self._lease_tasks.discard)
 
-    async def _revoke(self, lease: int) -> None:
-        """End a lease whose time is over, through the log."""
-        try:
-            await self.write(LeaseRevoke(lease))
-        except RequestError:
-            self.lessor.retry(lease)
+    async def _expire(self, request: LeaseExpire) -> None:
+        """End a lease whose time is over, through the log, unless it was renewed before that is applied."""
+        with suppress(RequestError):
+            await self.write(request)
+        self.lessor.asked(request)
 
 
 CARRY_OUT: dict[type, Callable[[Node, Any], None]] = {

@@ -25,13 +25,16 @@ class Saving:
         self._task: asyncio.Task[bytes] | None = None
         self._task_index = 0
         self._ready: Compact | None = None
+        self._cut_bytes = 0
         self._installed = latest
         self.saved = 0
         """How often the state machine was saved."""
 
     def applied(self, entry: Entry) -> None:
         """Count an entry that was applied."""
-        self._bytes += len(entry.command or b"")
+        size = len(entry.command or b"")
+        self._bytes += size
+        self._cut_bytes += size
 
     def restored(self, machine: Machine, snapshot: Snapshot) -> None:
         """Note that the state machine is now what a snapshot held."""
@@ -50,12 +53,18 @@ class Saving:
         is_time = self._machine.applied_index - self._saved_index >= self._limits.snapshot_entries
         if self._task is None and self._ready is None and (is_time or self._bytes >= self._limits.snapshot_bytes):
             self._begin()
-        if self._ready and state.commit_index >= self._ready.last_included_index + self._limits.catch_up_entries:
+        if self._ready and self._is_kept_long_enough(self._ready):
             give(self._ready)
             self._ready = None
 
+    def _is_kept_long_enough(self, ready: Compact) -> bool:
+        """Tell whether enough was applied since a snapshot: those who lag less than that need no snapshot."""
+        entries = self._machine.applied_index - ready.last_included_index
+        return entries >= self._limits.catch_up_entries or self._cut_bytes >= self._limits.catch_up_bytes
+
     def _begin(self) -> None:
-        frozen, self._bytes, self._task_index = self._machine.freeze(), 0, self._machine.applied_index
+        frozen, self._task_index = self._machine.freeze(), self._machine.applied_index
+        self._bytes = self._cut_bytes = 0
         self._task = asyncio.create_task(self._disk.save_snapshot(self._task_index, frozen.chunks()))
 
     async def finish(self) -> None:

@@ -49,6 +49,11 @@ async def serve(configuration: Configuration) -> None:
     async with AsyncExitStack() as stack:
         folder = Folder.create_or_open(configuration.data_dir, configuration.cluster_id, configuration.me.member_id)
         stack.callback(folder.close)
+        if folder.incarnation == 1:
+            logger.warning(
+                "the data folder is new: if this server has run before, stop it and bring its folder back",
+                folder=str(configuration.data_dir),
+            )
         if folder.repaired:
             logger.warning("the end of the log was torn and was cut off", repaired=folder.repaired)
         transport = transport_for(configuration, folder)

@@ -1,5 +1,6 @@
 """When a node has had enough of waiting: election timeouts, heartbeats, and a leader that hears of no quorum."""
 
+import math
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from random import Random
@@ -27,6 +28,7 @@ class Timers:
         self._peers = cluster.peers(server)
         self._handle: TimerHandle | None = None
         self._election_due = 0.0
+        self._beat_due = math.inf
         self._leads = False
         self._heard: dict[int, float] = {}
         self._tick: Callable[[], None] = lambda: None
@@ -57,6 +59,8 @@ class Timers:
         leads = state.role is Role.LEADER
         if leads and not self._leads:
             self._heard = dict.fromkeys(self._peers, self._loop.time())
+        if self._leads and not leads:
+            self.reset_election()
         self._leads = leads
         if isinstance(input, Receive) and isinstance(input.message, AppendEntriesResponse):
             self._heard[input.sender] = self._loop.time()
@@ -64,6 +68,8 @@ class Timers:
     def _beat(self) -> None:
         """See what has run out, and come again when the next may."""
         now = self._loop.time()
+        if now - self._beat_due > self._timing.election_timeout / 2:
+            self.reset_election()  # this server was held up; what a leader may have said is still to be read
         if self._leads:
             self._give(HeartbeatTimeout())
             if not self._hears_quorum(now):
@@ -75,6 +81,7 @@ class Timers:
         wait = self._timing.heartbeat_interval
         if not self._leads:
             wait = max(0.001, min(wait, self._election_due - now))
+        self._beat_due = now + wait
         self._handle = self._loop.call_later(wait, self._beat)
 
     def _hears_quorum(self, now: float) -> bool:

@@ -20,7 +20,7 @@ class Limits(NamedTuple):
 
     `batch_requests` and `batch_bytes` bound what it gathers into one log entry; `waiting_requests` how many clients may
     wait. The state machine is saved every `snapshot_entries` log entries or `snapshot_bytes` of log; `catch_up_entries`
-    more are kept for followers that lag a little, who would else need all of the snapshot.
+    or `catch_up_bytes` more are kept for followers that lag a little, who would else need all of the snapshot.
     """
 
     batch_requests: int = 512
@@ -30,6 +30,7 @@ class Limits(NamedTuple):
     snapshot_entries: int = 10_000
     snapshot_bytes: int = 64 << 20
     catch_up_entries: int = 1_000
+    catch_up_bytes: int = 16 << 20
 
 
 TIMING = Timing()

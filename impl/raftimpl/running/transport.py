@@ -44,7 +44,7 @@ SOCKET_OPTIONS = tuple(
 )
 """They end a connection within seconds when the network is cut; TCP alone would try for minutes, ever more seldom."""
 
-BACKLOG = 4 << 20
+BACKLOG = 1 << 20
 """Bytes that may wait to be sent to one server; what comes when there are more is lost."""
 
 
@@ -130,7 +130,7 @@ class TcpTransport:
         if isinstance(message, InstallSnapshot):
             self._ship_later(to, message, clock)
         else:
-            self._links[to].send(ENCODER.encode(Envelope(clock, message)))
+            self._links[to].send(clock, message)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -187,7 +187,7 @@ class TcpTransport:
 
     async def _take_messages(self, sender: int, reader: asyncio.StreamReader) -> None:
         while True:
-            envelope = ENVELOPES.decode(await read_frame(reader))
+            envelope = ENVELOPES.decode(await read_frame(reader, lambda: self._heard(sender)))
             self._receive(sender, envelope.message, envelope.clock)
 
     async def _take_snapshot(
@@ -232,6 +232,8 @@ class TcpTransport:
             write_frame(writer, ENCODER.encode(Envelope(clock, message)))
             await writer.drain()
             logger.info("a snapshot was sent", to=to, index=message.snapshot.last_included_index)
+            writer.close()
+            await asyncio.sleep(PATIENCE)  # it is being read there; the next one is sent only if that fails
         except (OSError, EOFError, TimeoutError, DiskError) as error:
             logger.warning("a snapshot was not sent", to=to, error=str(error) or type(error).__name__)
         finally:
@@ -275,11 +277,11 @@ class Link:
         """Begin to connect."""
         self.task = asyncio.get_running_loop().create_task(self._keep_connected())
 
-    def send(self, encoded: bytes) -> None:
-        """Send a frame, or lose it."""
+    def send(self, clock: int, message: Message) -> None:
+        """Send a message, or lose it."""
         writer = self._writer
         if writer is not None and writer.transport.get_write_buffer_size() < BACKLOG:
-            write_frame(writer, encoded)
+            write_frame(writer, ENCODER.encode(Envelope(clock, message)))
 
     async def _keep_connected(self) -> None:
         wait, told = FIRST_WAIT, ""

@@ -30,12 +30,16 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Header(Record, frozen=True):
-    """What is known of the store as a whole; `first_revision` is that of the first change. Leases: (id, ttl)."""
+    """What is known of the store as a whole; `first_revision` is that of the first change.
+
+    Leases: (id, ttl, renewal). `last_renewal` is the greatest number that a lease ever had there.
+    """
 
     format: str
     first_revision: int
     compact_revision: int
-    leases: tuple[tuple[int, int], ...]
+    leases: tuple[tuple[int, int, int], ...]
+    last_renewal: int
 
 
 class Base(Record, frozen=True):
@@ -73,7 +77,8 @@ class Frozen:
     def __init__(self, contents: Contents) -> None:
         """Copy what will change: maps and lists, not what is in them."""
         self.revision = contents.revision
-        self._leases = tuple((id, contents.leases.ttl(id)) for id in contents.leases)
+        self._leases = tuple(map(contents.leases.summary, contents.leases))
+        self._last_renewal = contents.leases.last_renewal
         self._first_revision = contents.first_revision
         self._compact_revision = contents.compact_revision
         self.keys = list(contents.keys)
@@ -83,7 +88,7 @@ class Frozen:
 
     def chunks(self) -> Iterator[bytes]:
         """Return the store as bytes, in pieces of about `PIECE_SIZE`. Equal stores have equal bytes."""
-        yield frame(Header(FORMAT, self._first_revision, self._compact_revision, self._leases))
+        yield frame(Header(FORMAT, self._first_revision, self._compact_revision, self._leases, self._last_renewal))
         yield from self._encoded(self._history)
         yield frame(End(self.revision))
 
@@ -126,14 +131,22 @@ def thaw_records(stream: Iterator[Record]) -> Contents:
         if not isinstance(header, Header) or header.format != FORMAT:
             raise MalformedInputError("not a store: it does not begin as one")
         contents = Contents(header.first_revision - 1)
-        for id, ttl in header.leases:
-            contents.leases.grant(id, ttl)
+        _restore_leases(contents, header)
         _fill(contents, stream)
         contents.compact_revision = header.compact_revision
     except (KeyError, RequestError) as error:
         raise MalformedInputError(f"not a store: {error!r} in it") from error
     _require_sense(contents)
     return contents
+
+
+def _restore_leases(contents: Contents, header: Header) -> None:
+    numbers = {renewal for _, _, renewal in header.leases}
+    if len(numbers) < len(header.leases) or not all(0 < number <= header.last_renewal for number in numbers):
+        raise MalformedInputError("not a store: leases were renewed at the same time, or in the future")
+    for id, ttl, renewal in header.leases:
+        contents.leases.restore(id, ttl, renewal)
+    contents.leases.last_renewal = header.last_renewal
 
 
 def _fill(contents: Contents, stream: Iterator[Record]) -> None:

@@ -11,6 +11,7 @@ from raftimpl.store.requests import (
     CompactResponse,
     DeleteRange,
     DeleteRangeResponse,
+    LeaseExpire,
     LeaseGrant,
     LeaseGrantResponse,
     LeaseKeepAlive,
@@ -81,6 +82,15 @@ def revoke_lease(contents: Contents, request: LeaseRevoke) -> LeaseRevokeRespons
 
 
 def keep_lease_alive(contents: Contents, request: LeaseKeepAlive) -> LeaseKeepAliveResponse:
-    """Tell the seconds that a lease has again, 0 if there is none. Nothing changes: the deadline is not kept here."""
-    ttl = contents.leases.ttl(request.id) if request.id in contents.leases else 0
-    return LeaseKeepAliveResponse(contents.revision, request.id, ttl)
+    """Let a lease's time begin again; tell the seconds that it has, 0 if there is none. Deadlines are not kept here."""
+    if request.id not in contents.leases:
+        return LeaseKeepAliveResponse(contents.revision, request.id, 0)
+    contents.leases.renew(request.id)
+    return LeaseKeepAliveResponse(contents.revision, request.id, contents.leases.ttl(request.id))
+
+
+def expire_lease(contents: Contents, request: LeaseExpire) -> LeaseRevokeResponse:
+    """End a lease that has not begun again; else, and if there is none, nothing changes."""
+    if contents.leases.renewal(request.id) != request.renewal:
+        return LeaseRevokeResponse(contents.revision)
+    return revoke_lease(contents, LeaseRevoke(request.id))

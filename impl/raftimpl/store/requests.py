@@ -126,7 +126,7 @@ class LeaseGrant(Message, frozen=True):
 
 
 class LeaseRevoke(Message, frozen=True):
-    """End a lease, and delete its keys; by a client, or by the leader when it has expired."""
+    """End a lease, and delete its keys."""
 
     id: int
 
@@ -137,8 +137,19 @@ class LeaseKeepAlive(Message, frozen=True):
     id: int
 
 
+class LeaseExpire(Message, frozen=True):
+    """End a lease as `LeaseRevoke` does, if it has not begun again since `renewal` (see `leases.Lease`).
+
+    No client asks this. It is what a leader writes when a lease is over by its clock: it may be a leader no more, and a
+    renewal may be ahead in the log. Whoever was told that a lease lives on must be able to rely on that.
+    """
+
+    id: int
+    renewal: int
+
+
 Operation = Range | Put | DeleteRange | Txn
-Write = Put | DeleteRange | Txn | Compact | LeaseGrant | LeaseRevoke | LeaseKeepAlive
+Write = Put | DeleteRange | Txn | Compact | LeaseGrant | LeaseRevoke | LeaseKeepAlive | LeaseExpire
 
 # Responses
 
@@ -201,7 +212,7 @@ class LeaseGrantResponse(Message, frozen=True):
 
 
 class LeaseRevokeResponse(Message, frozen=True):
-    """The lease has ended."""
+    """The lease has ended; or, after `LeaseExpire`, lives on because it was renewed."""
 
     revision: int
 

@@ -12,12 +12,21 @@ from raftimpl.store.contents import Contents
 from raftimpl.store.errors import RequestError
 from raftimpl.store.freezing import Frozen
 from raftimpl.store.leases import Lease
-from raftimpl.store.operations import compact, delete_range, grant_lease, keep_lease_alive, put, revoke_lease
+from raftimpl.store.operations import (
+    compact,
+    delete_range,
+    expire_lease,
+    grant_lease,
+    keep_lease_alive,
+    put,
+    revoke_lease,
+)
 from raftimpl.store.ranges import read_range
 from raftimpl.store.requests import (
     Compact,
     DeleteRange,
     Event,
+    LeaseExpire,
     LeaseGrant,
     LeaseKeepAlive,
     LeaseRevoke,
@@ -39,6 +48,7 @@ WRITES: dict[type, Callable[[Contents, Any], Response]] = {
     LeaseGrant: grant_lease,
     LeaseRevoke: revoke_lease,
     LeaseKeepAlive: keep_lease_alive,
+    LeaseExpire: expire_lease,
 }
 
 
@@ -100,6 +110,10 @@ class Store:
     def lease(self, id: int) -> Lease | None:
         """Return a lease, if there is one under this id."""
         return self._contents.leases.find(id)
+
+    def renewal(self, id: int) -> int | None:
+        """Return a lease's `renewal`, however many keys it has; None if there is no lease under this id."""
+        return self._contents.leases.renewal(id)
 
     def leases(self) -> Sequence[int]:
         """Return the ids of all leases, the oldest first."""

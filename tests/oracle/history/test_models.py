@@ -13,10 +13,11 @@ from raftcheck.oracle.history import UNKNOWN, Event, Model, Operation, judge_his
 from raftcheck.oracle.history.etcd import Etcd, Store
 from raftcheck.oracle.history.etcd_requests import request_of
 from raftcheck.oracle.history.values import At, Name, distinct, frozen, same, text_of
-from raftimpl.keyvalue import Store as ReplicatedStore
-from raftimpl.keyvalue import apply_write, read
+from raftimpl.store.store import Store as ReplicatedStore
 from raftspec import keyvalue as spec
 from tests.conftest import ROOT
+from tests.store.asking import all_at
+from tests.store.specified import carry_out
 
 KEYS = st.sampled_from(["a", "ab", "b"])
 VALUES = st.sampled_from([0, 1, True, "x", [1, {"y": None}]])
@@ -56,11 +57,7 @@ def test_etcd_means_what_the_specification_and_the_implementation_mean(
     for operation in operations:
         wanted = request_of(operation).success[0]
         store, result = spec.apply(store, wanted)
-        if isinstance(wanted, spec.Get | spec.ListPrefix):
-            assert read(replicated, wanted).result == result
-        else:
-            replicated, same_result = apply_write(replicated, wanted)
-            assert same_result == result
+        assert carry_out(replicated, wanted) == result
         answer = frozen(told(operation, result))
         model.check(operation, answer)
         after: Any = model.step(state, operation, At(answer, replicated.revision))
@@ -76,8 +73,8 @@ def test_etcd_means_what_the_specification_and_the_implementation_mean(
         key: (record.document, record.create_revision, record.mod_revision, record.version)
         for key, record in state.records
     } == {
-        key: (record.document, record.create_revision, record.mod_revision, record.version)
-        for key, record in replicated.records.items()
+        kv.key.decode(): (kv.value.decode(), kv.create_revision, kv.mod_revision, kv.version)
+        for kv in all_at(replicated)
     }
 
 
