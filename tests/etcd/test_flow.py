@@ -94,6 +94,7 @@ def test_answers_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch)
 
     async def scenario(one: Served) -> None:
         one.backend.apply(Put(b"a", bytes(1_000_000)))
+        one.backend.delay = 0.2  # all have begun before the first is answered
         reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
         calls = [call(2 * number + 1, *READS[number % len(READS)]) for number in range(100)]
         writer.write(PREFACE + settings({}) + b"".join(calls))
