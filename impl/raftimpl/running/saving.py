@@ -21,20 +21,15 @@ class Saving:
     def __init__(self, disk: Disk, limits: Limits, machine: Machine, latest: Snapshot) -> None:
         self._disk, self._limits, self._machine = disk, limits, machine
         self._saved_index = latest.last_included_index
-        self._bytes = 0
+        self._bytes = 0  # of log, since the state machine was last begun to be saved
         self._task: asyncio.Task[bytes] | None = None
         self._task_index = 0
         self._ready: Compact | None = None
-        self._cut_bytes = 0
         self._installed = latest
-        self.saved = 0
-        """How often the state machine was saved."""
 
     def applied(self, entry: Entry) -> None:
         """Count an entry that was applied."""
-        size = len(entry.command or b"")
-        self._bytes += size
-        self._cut_bytes += size
+        self._bytes += len(entry.command or b"")
 
     def restored(self, machine: Machine, snapshot: Snapshot) -> None:
         """Note that the state machine is now what a snapshot held."""
@@ -47,7 +42,7 @@ class Saving:
             self._disk.discard_before(self._installed.content)
         if self._task is not None and self._task.done():
             content = self._task.result()
-            self._task, self.saved = None, self.saved + 1
+            self._task = None
             if self._task_index >= self._saved_index:
                 self._saved_index, self._ready = self._task_index, Compact(self._task_index, content)
         is_time = self._machine.applied_index - self._saved_index >= self._limits.snapshot_entries
@@ -60,11 +55,11 @@ class Saving:
     def _is_kept_long_enough(self, ready: Compact) -> bool:
         """Tell whether enough was applied since a snapshot: those who lag less than that need no snapshot."""
         entries = self._machine.applied_index - ready.last_included_index
-        return entries >= self._limits.catch_up_entries or self._cut_bytes >= self._limits.catch_up_bytes
+        return entries >= self._limits.catch_up_entries or self._bytes >= self._limits.catch_up_bytes
 
     def _begin(self) -> None:
         frozen, self._task_index = self._machine.freeze(), self._machine.applied_index
-        self._bytes = self._cut_bytes = 0
+        self._bytes = 0
         self._task = asyncio.create_task(self._disk.save_snapshot(self._task_index, frozen.chunks()))
 
     async def finish(self) -> None:
