@@ -47,11 +47,6 @@ def no_leader() -> RequestError:
     return RequestError(Code.UNAVAILABLE, "etcdserver: no leader")
 
 
-def timed_out() -> RequestError:
-    """Return the news that the answer did not come in time; a write may still take effect."""
-    return RequestError(Code.UNAVAILABLE, "etcdserver: request timed out")
-
-
 def key_not_found() -> RequestError:
     """Return the refusal to keep a value or a lease that is not there."""
     return RequestError(Code.INVALID_ARGUMENT, "etcdserver: key not found")
