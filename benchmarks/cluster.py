@@ -6,6 +6,7 @@ Needs `etcd` and `go`.
 
     python -m benchmarks.cluster [--rounds N] [--clients N ...] [--puts N]
     python -m benchmarks.cluster --history 1000000    the same keys again and again, compacted: does anything grow?
+    python -m benchmarks.cluster --failover 20        the leader is killed: how soon is a put elsewhere done?
 """
 
 import argparse
@@ -193,6 +194,32 @@ def history(puts: int) -> None:
         print(f"a server that was killed knew the leader again after {time.monotonic() - began:.1f} s")
 
 
+def failover(rounds: int) -> None:
+    """Kill the leader of each system again and again, and print how long the next put at another server takes."""
+    for name in SYSTEMS:
+        seconds = []
+        for _ in range(rounds):
+            with running(name) as members:
+                put(PORTS[0][0])
+                leaders = [status(client)["leader"] for client, _ in PORTS]
+                ids = [status(client)["header"]["member_id"] for client, _ in PORTS]
+                leader = ids.index(leaders[0])
+                members[leader].process.kill()
+                began = time.monotonic()
+                put(PORTS[leader - 1][0])
+                seconds.append(time.monotonic() - began)
+        print(
+            f"{name:10} a put after the leader was killed: median {median(seconds):.2f} s, "
+            f"longest {max(seconds):.2f} s, over 2 s {sum(each > 2 for each in seconds)} of {rounds}",
+            flush=True,
+        )
+
+
+def put(port: int) -> None:
+    """Put a key, by the server at this port."""
+    call(port, "kv/put", {"key": "a2V5", "value": "dmFsdWU="})
+
+
 def resident(member: Member) -> int:
     """Return the bytes of memory that a server has."""
     for line in Path(f"/proc/{member.process.pid}/status").read_text(encoding="ascii").splitlines():
@@ -219,11 +246,15 @@ def main() -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[64, 500])
     parser.add_argument("--puts", type=int, default=20_000, help="puts of each measurement")
     parser.add_argument("--history", type=int, metavar="PUTS", help="write as much, and see what grows")
+    parser.add_argument("--failover", type=int, metavar="TIMES", help="kill the leader as often")
     options = parser.parse_args()
-    for program in ("go", *(["etcd"] if not options.history else [])):
+    needed = ["etcd"] if options.failover else ["go"] if options.history else ["go", "etcd"]
+    for program in needed:
         if shutil.which(program) is None:
             sys.exit(f"this needs {program}, which is not installed")
-    if options.history:
+    if options.failover:
+        failover(options.failover)
+    elif options.history:
         history(options.history)
     else:
         compare(options.rounds, options.clients, options.puts)

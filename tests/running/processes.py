@@ -100,6 +100,10 @@ class Running:
     def terminate(self, number: int) -> int:
         """End a server cleanly; return its exit code."""
         self.servers[number].process.terminate()
+        return self.exit_code(number)
+
+    def exit_code(self, number: int) -> int:
+        """Return with which code a server ends by itself."""
         return self.servers[number].process.wait(timeout=PATIENCE)
 
     def pause(self, number: int) -> None:

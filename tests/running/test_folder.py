@@ -4,11 +4,12 @@ import asyncio
 import ctypes
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from raftimpl.errors import InvariantViolationError, MalformedInputError
 from raftimpl.messages import Entry, Snapshot
 from raftimpl.running.folder import Folder
+from raftimpl.running.openings import KEPT, Openings
 from raftimpl.running.ports import Disk, DiskError, MissingSnapshotError
 from raftimpl.state import DurableState
 from raftimpl.step import Persist
@@ -83,6 +85,55 @@ def test_syncs_at_the_same_time(tmp_path: Path) -> None:
     again.close()
 
 
+# What other servers know of it
+
+
+def met(path: Path, marks: Sequence[int]) -> bool:
+    folder = opened(path)
+    try:
+        return asyncio.run(folder.meet(2, marks))
+    finally:
+        folder.close()
+
+
+def marks_of(path: Path) -> tuple[int, ...]:
+    folder = opened(path)
+    folder.close()
+    return folder.marks
+
+
+def test_a_folder_is_known_by_its_openings(tmp_path: Path) -> None:
+    """One that goes on is welcome however often it was opened; a new one or an older copy never is."""
+    mine, other, copy = tmp_path / "mine", tmp_path / "other", tmp_path / "copy"
+    assert met(mine, marks_of(other))
+    shutil.copytree(other, copy)
+    assert met(mine, marks_of(other))
+    for _ in range(3):
+        assert not met(mine, marks_of(copy))
+        assert not met(mine, marks_of(tmp_path / "new"))
+    for _ in range(3):
+        marks_of(other)
+    assert met(mine, marks_of(other))
+    assert met(mine, marks_of(other)[:7])
+
+
+def test_servers_that_are_met_at_the_same_time(folder: Folder) -> None:
+    async def meet_all() -> list[bool]:
+        return await asyncio.gather(*(folder.meet(server, [server]) for server in range(50)))
+
+    assert all(asyncio.run(meet_all()))
+    assert not asyncio.run(folder.meet(49, [0]))
+
+
+def test_the_oldest_marks_are_forgotten() -> None:
+    openings = Openings()
+    for _ in range(KEPT):
+        openings = openings.with_another()
+    later = openings.with_another()
+    assert (later.count, len(later.marks)) == (KEPT + 1, KEPT)
+    assert later.marks[:-1] == openings.marks[1:]
+
+
 # Whose it is
 
 
@@ -128,9 +179,10 @@ def test_two_processes(tmp_path: Path) -> None:
 SMALL_FILES: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("identity", lambda content: content[:-2], "identity is damaged: the checksum does not match"),
     ("identity", lambda content: content.replace(b"7", b"8"), "identity is damaged: the checksum does not match"),
-    ("incarnation", lambda content: content.replace(b"1", b"2"), "incarnation is damaged: the checksum does not match"),
-    ("incarnation", lambda _: b"", "incarnation is damaged"),
-    ("incarnation", lambda _: b'"x"\n23e6af44\n', "incarnation is damaged"),
+    ("openings", lambda content: content.replace(b"1", b"2"), "openings is damaged: the checksum does not match"),
+    ("openings", lambda _: b"", "openings is damaged"),
+    ("openings", lambda _: b'"x"\n23e6af44\n', "openings is damaged"),
+    ("peers", lambda _: b"{}", "peers is damaged"),
 ]
 
 
@@ -142,7 +194,7 @@ def test_damaged_small_files(tmp_path: Path, name: str, change: Callable[[bytes]
         opened(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["incarnation", "synced"])
+@pytest.mark.parametrize("name", ["openings", "peers", "synced"])
 def test_missing_small_files(tmp_path: Path, name: str) -> None:
     opened(tmp_path).close()
     (tmp_path / name).unlink()

@@ -1,6 +1,7 @@
 """What a node does for its clients, and in which order, on a disk and a network that exist in memory."""
 
 import asyncio
+from statistics import median
 
 import pytest
 
@@ -24,7 +25,7 @@ from raftimpl.store.requests import (
     RangeResponse,
 )
 from raftimpl.store.store import Store
-from tests.running.cluster import Nodes, in_virtual_time, nodes
+from tests.running.cluster import TIMING, Nodes, in_virtual_time, nodes
 
 KEY = b"name"
 
@@ -103,6 +104,29 @@ async def test_writes_go_on_when_the_leader_dies_and_nothing_is_lost() -> None:
         await world.crash(leader.state.id)
         await next(iter(world.up.values())).write(Put(b"next", b"x"))
         assert asyncio.get_running_loop().time() - began < 5 * leader.timing.election_timeout
+
+
+async def seconds_without_a_leader(seed: int, dies: bool) -> float:
+    """Take the leader away, by its end or by cutting it off; return how long a write elsewhere takes then."""
+    async with nodes(seed=seed) as world:
+        leader = await world.leader()
+        await leader.write(Put(KEY))
+        began = asyncio.get_running_loop().time()
+        if dies:
+            await world.crash(leader.state.id)
+        else:
+            world.isolate(leader.state.id)
+        other = next(node for node in world.up.values() if node is not leader)
+        await other.write(Put(KEY))
+        return asyncio.get_running_loop().time() - began
+
+
+@in_virtual_time
+async def test_a_leader_that_dies_is_missed_sooner_than_one_that_is_silent() -> None:
+    dead = [await seconds_without_a_leader(seed, dies=True) for seed in range(11)]
+    silent = [await seconds_without_a_leader(seed, dies=False) for seed in range(11)]
+    assert median(dead) < TIMING.election_timeout < median(silent)
+    assert min(dead) > TIMING.heartbeat_interval  # a leader that has only lost its connection has time to come back
 
 
 @in_virtual_time
@@ -353,12 +377,17 @@ async def test_a_full_disk_stops_the_node_and_its_clients_learn_of_it() -> None:
 
 @in_virtual_time
 async def test_too_many_waiting_writes_are_refused() -> None:
-    async with nodes(limits=Limits(waiting_requests=10, batch_requests=1)) as world:
-        node = await world.leader()
-        results = await asyncio.gather(*(node.write(Put(KEY)) for _ in range(20)), return_exceptions=True)
-        refused = [result for result in results if isinstance(result, RequestError)]
-        assert {error.text for error in refused} == {"etcdserver: too many requests"}
-        assert node.machine.store.revision == 1 + 20 - len(refused)
+    for bound in (Limits(waiting_requests=10), Limits(waiting_bytes=10_000)):
+        async with nodes(limits=bound._replace(batch_requests=1)) as world:
+            node = await world.leader()
+            for _ in range(2):  # there is room again when they are done
+                before = node.machine.store.revision
+                writes = (node.write(Put(KEY, bytes(1000))) for _ in range(20))
+                results = await asyncio.gather(*writes, return_exceptions=True)
+                refused = [result for result in results if isinstance(result, RequestError)]
+                assert {error.text for error in refused} == {"etcdserver: too many requests"}
+                assert 9 <= len(refused) <= 10
+                assert node.machine.store.revision == before + 20 - len(refused)
 
 
 @in_virtual_time

@@ -1,6 +1,7 @@
 """Clusters of real processes: what their users are promised."""
 
 import json
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -85,11 +86,39 @@ def test_a_folder_that_is_in_use_or_an_others_is_refused(tmp_path: Path, capfd: 
         assert "belongs to cluster" in last_message(capfd)
 
 
+@pytest.mark.parametrize("folder", ["new", "older"])
+def test_a_server_that_has_forgotten_what_it_promised_stops(tmp_path: Path, folder: str) -> None:
+    with running(tmp_path) as cluster:
+        cluster.client(0).put("name", "x")
+        data, copy = tmp_path / cluster.servers[1].name, tmp_path / "copy"
+        cluster.terminate(1)
+        if folder == "older":
+            shutil.copytree(data, copy)
+            cluster.restart(1)
+            cluster.wait_until_ready()
+            cluster.client(1).put("name", "y")
+            cluster.terminate(1)
+        data.rename(tmp_path / "kept")
+        if folder == "older":
+            shutil.copytree(copy, data)
+        for _ in range(2):
+            cluster.restart(1)
+            assert cluster.exit_code(1) == 2
+            assert "was here with another data folder, or with a later" in str(cluster.logs(1)[-1]["msg"])
+        shutil.rmtree(data)
+        (tmp_path / "kept").rename(data)
+        cluster.restart(1)
+        cluster.wait_until_ready()
+        cluster.client(1).put("name", "z")
+
+
 def test_a_port_that_is_taken_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with running(tmp_path, servers=1) as cluster:
         url = cluster.servers[0].client_url
         assert main(["serve", "--data-dir", str(tmp_path / "other"), "--listen-peer-urls", url]) == 2
-        assert "address already in use" in last_message(capfd)
+        said = last_message(capfd)
+        assert "address already in use" in said
+        assert said.startswith(f"--listen-peer-urls {url}: ")
 
 
 def last_message(capfd: pytest.CaptureFixture[str]) -> str:

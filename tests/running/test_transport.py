@@ -1,23 +1,29 @@
 """Messages between servers over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
 from raftimpl.messages import AppendEntries, Entry, InstallSnapshot, Message, RequestVote, Snapshot
 from raftimpl.running.frames import read_frame, write_frame
-from raftimpl.running.transport import ENCODER, VERSION, Greeting, PeerError, TcpTransport
+from raftimpl.running.transport import ANSWERS, ENCODER, VERSION, Answer, Greeting, PeerError, TcpTransport
 
 CLUSTER = 0xC1
 
 
-class Snapshots:
+class Storage:
     """Keeps snapshots in memory."""
+
+    marks = (1, 2)
 
     def __init__(self) -> None:
         self.kept: dict[bytes, bytes] = {}
+        self.needed_mark = 1
+
+    async def meet(self, server: int, marks: Sequence[int]) -> bool:
+        return self.needed_mark in marks
 
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:
         content = self.kept[name]
@@ -30,10 +36,25 @@ class Snapshots:
 class Peer:
     """A server that does nothing but send and receive."""
 
-    def __init__(self, transport: TcpTransport, snapshots: Snapshots) -> None:
-        self.transport, self.snapshots = transport, snapshots
+    def __init__(self, transport: TcpTransport, storage: Storage) -> None:
+        self.transport, self.storage = transport, storage
         self.received: asyncio.Queue[tuple[int, Message, int]] = asyncio.Queue()
+        self.has_room = True
+        self.reasons_to_stop: list[str] = []
         self.heard: list[int] = []
+        self.missed: list[int] = []
+
+    def receive(self, sender: int, message: Message, clock: int) -> None:
+        self.received.put_nowait((sender, message, clock))
+
+    def heard_from(self, sender: int) -> None:
+        self.heard.append(sender)
+
+    def lost(self, sender: int) -> None:
+        self.missed.append(sender)
+
+    def must_stop(self, reason: str) -> None:
+        self.reasons_to_stop.append(reason)
 
     async def next(self) -> tuple[int, Message, int]:
         async with asyncio.timeout(10):
@@ -44,16 +65,16 @@ class Peer:
 async def pair(cluster_of_second: int = CLUSTER) -> AsyncIterator[tuple[Peer, Peer]]:
     peers = []
     for server, cluster in ((0, CLUSTER), (1, cluster_of_second)):
-        snapshots = Snapshots()
-        transport = TcpTransport(cluster, server, {1 - server: ("127.0.0.1", 0)}, snapshots, (f"http://c{server}:1",))
-        peers.append(Peer(transport, snapshots))
+        storage = Storage()
+        transport = TcpTransport(cluster, server, {1 - server: ("127.0.0.1", 0)}, storage, (f"http://c{server}:1",))
+        peers.append(Peer(transport, storage))
     first, second = peers
     for one, other in ((first, second), (second, first)):
         [address] = await one.transport.listen([("127.0.0.1", 0)])
         other.transport.peers[one.transport.server] = address
     try:
         for peer in peers:
-            peer.transport.start(lambda *got, to=peer: to.received.put_nowait(got), peer.heard.append)
+            peer.transport.start(peer)
         yield first, second
     finally:
         for peer in peers:
@@ -100,12 +121,12 @@ async def test_clients_addresses_are_told() -> None:
 @on_a_loop
 async def test_a_snapshot_is_brought_along_with_its_message_and_is_heard_of_on_the_way() -> None:
     async with pair() as (first, second):
-        first.snapshots.kept[b"name"] = b"state" * 2_000
+        first.storage.kept[b"name"] = b"state" * 2_000
         message = InstallSnapshot(3, Snapshot(9, 2, b"name"))
         first.transport.send(1, message, 4)
         first.transport.send(1, message, 4)  # one is enough
         assert await second.next() == (0, message, 4)
-        assert second.snapshots.kept == first.snapshots.kept
+        assert second.storage.kept == first.storage.kept
         assert second.heard == [0] * 10
         assert first.heard == [1] * 10
         await asyncio.sleep(0.05)
@@ -124,11 +145,37 @@ async def test_a_connection_that_breaks_is_made_again() -> None:
         assert (await sent_until_received(first, second, RequestVote(2, 0, 0)))[1] == RequestVote(2, 0, 0)
 
 
+@on_a_loop
+async def test_the_end_of_a_connection_is_told() -> None:
+    async with pair() as (first, second):
+        await sent_until_received(first, second, RequestVote(1, 0, 0))
+        assert second.missed == []
+        await first.transport.close()
+        async with asyncio.timeout(10):
+            while not second.missed:
+                await asyncio.sleep(0.01)
+        assert second.missed == [0]
+
+
+@on_a_loop
+async def test_what_comes_too_fast_waits_outside() -> None:
+    async with pair() as (first, second):
+        await sent_until_received(first, second, RequestVote(1, 0, 0))
+        second.has_room = False
+        for term in range(2, 50):
+            first.transport.send(1, RequestVote(term, 0, 0), 7)
+        await asyncio.sleep(0.2)
+        assert second.received.qsize() <= 2
+        second.has_room = True
+        while (await second.next())[1].term < 49:
+            pass
+
+
 REFUSED: list[tuple[Greeting, str]] = [
-    (Greeting(VERSION + 1, CLUSTER, 0, 1), "the peer protocol here has version 1, there 2"),
-    (Greeting(VERSION, 0xBAD, 0, 1), "this server belongs to cluster c1, not bad"),
-    (Greeting(VERSION, CLUSTER, 0, 2), "this is server 1; server 0 looks for server 2"),
-    (Greeting(VERSION, CLUSTER, 5, 1), "this is server 1; server 5 looks for server 1"),
+    (Greeting(VERSION + 1, CLUSTER, 0, 1, (1,)), "the peer protocol here has version 1, there 2"),
+    (Greeting(VERSION, 0xBAD, 0, 1, (1,)), "this server belongs to cluster c1, not bad"),
+    (Greeting(VERSION, CLUSTER, 0, 2, (1,)), "this is server 1; server 0 looks for server 2"),
+    (Greeting(VERSION, CLUSTER, 5, 1, (1,)), "this is server 1; server 5 looks for server 1"),
 ]
 
 
@@ -139,10 +186,22 @@ def test_strangers_are_told_why_they_are_refused(greeting: Greeting, text: str) 
             host, port = first.transport.peers[1]
             reader, writer = await asyncio.open_connection(host, port)
             write_frame(writer, ENCODER.encode(greeting))
-            assert (await read_frame(reader)).decode() == text
+            assert ANSWERS.decode(await read_frame(reader)) == Answer(text)
             writer.close()
 
     asyncio.run(main())
+
+
+@on_a_loop
+async def test_a_server_that_has_forgotten_is_told_to_stop() -> None:
+    async with pair() as (first, second):
+        second.storage.needed_mark = 3
+        async with asyncio.timeout(10):
+            while not first.reasons_to_stop:
+                await asyncio.sleep(0.01)
+        assert first.reasons_to_stop[0].startswith("server 0 was here with another data folder")
+        assert second.reasons_to_stop == []
+        assert second.received.empty()
 
 
 @on_a_loop

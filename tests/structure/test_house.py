@@ -1,6 +1,8 @@
 """The house rules, enforced from the source."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,6 +190,16 @@ def test_functions_and_files_are_small(module: str, path: Path, tree: ast.Module
             docstring = len((ast.get_docstring(node) or "").splitlines())
             size = (node.end_lineno or node.lineno) - node.lineno + 1 - docstring
             assert size <= 60, f"{module}: {node.name} has {size} lines"
+
+
+def test_a_server_loads_nothing_that_only_the_checkers_need() -> None:
+    """It would cost every server of a cluster memory, and the time that others wait for it when it comes back."""
+    code = (
+        "import sys; from raftcheck.cli.main import program; program(['serve']); import raftimpl.running.server;"
+        "print(*sorted({'llvmlite', 'networkx', 'numba', 'numpy', 'z3'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_every_rule_of_raft_names_its_source() -> None:

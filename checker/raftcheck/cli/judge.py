@@ -7,14 +7,11 @@ from raftcheck.cli.output import write_json
 from raftcheck.oracle.judgement import Judgement, document_of
 from raftcheck.version import __version__
 
-judge = typer.Typer(
-    name="judge",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Judge another implementation: is what it did allowed?\n\n"
+HELP = (
+    "Judge another implementation: is what it did allowed?\n\n"
     "Every answer is accept (everything that was read is allowed), reject (the first impossible event is named, with "
     "the rule that it breaks) or undecided (a limit was reached, or the record does not tell enough).\n\n"
-    "Exit codes: 0 accept, 1 reject, 2 a bad request or an unreadable file, 3 undecided, 70 internal error.",
+    "Exit codes: 0 accept, 1 reject, 2 a bad request or an unreadable file, 3 undecided, 70 internal error."
 )
 
 

@@ -4,58 +4,62 @@ import io
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from raftcheck.cli.check import check
-from raftcheck.cli.cluster import cluster
 from raftcheck.cli.exits import INCONCLUSIVE, INTERNAL_ERROR, INTERRUPTED_BY_TYPER, USAGE_ERROR
-from raftcheck.cli.failures import failures
-from raftcheck.cli.judge import judge
-from raftcheck.cli.judge_history import history
-from raftcheck.cli.judge_lockstep import lockstep
-from raftcheck.cli.judge_trace import trace
-from raftcheck.cli.mutants import mutants
-from raftcheck.cli.prove import prove
-from raftcheck.cli.replay import replay
-from raftcheck.cli.serve import serve
-from raftcheck.cli.simulate import simulate
-from raftcheck.cli.spec import spec
-from raftcheck.cli.torture import torture
-from raftcheck.cli.vectors import vectors
 from raftcheck.model import ModelError
 from raftcheck.version import __version__
 
 ClickException = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 """The base of typer's complaints about the command line; where it lives depends on the version of typer."""
 
-app = typer.Typer(
-    name="raftproof",
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="A Raft that you can trust, and test yours against.\n\n"
+COMMANDS = (
+    "check", "simulate", "mutants", "failures", "torture", "prove", "replay", "spec", "vectors", "serve", "cluster",
+    "judge",
+)  # fmt: skip
+JUDGES = ("history", "trace", "lockstep")
+
+HELP = (
+    "A Raft that you can trust, and test yours against.\n\n"
     "Exit codes: 0 holds (of simulate: not violated, which proves nothing), proved or accepted, 1 violated, refuted or "
     "rejected, 2 usage or configuration error, 3 inconclusive or undecided (a limit was reached), "
-    "4 vacuous (a situation that should occur never did), 70 internal error.",
+    "4 vacuous (a situation that should occur never did), 70 internal error."
 )
-app.command()(check)
-app.command()(simulate)
-app.command()(mutants)
-app.command()(failures)
-app.command()(torture)
-app.command()(prove)
-app.command()(replay)
-app.command()(spec)
-judge.command()(history)
-judge.command()(trace)
-judge.command()(lockstep)
-app.command()(vectors)
-app.command()(serve)
-app.command()(cluster)
-app.add_typer(judge)
+
+
+def program(arguments: Sequence[str]) -> typer.Typer:
+    """Return the program with the command that is asked for; with all of them, for help, if none is.
+
+    What some commands need takes longer to load than others run.
+    """
+    app = typer.Typer(
+        name="raftproof",
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        help=HELP,
+    )
+    app.callback()(options)
+    for name in [name for name in COMMANDS if name in arguments[:1]] or COMMANDS:
+        if name == "judge":
+            app.add_typer(judge())
+        else:
+            app.command()(getattr(import_module(f"raftcheck.cli.{name}"), name))
+    return app
+
+
+def judge() -> typer.Typer:
+    """Return `raftproof judge` with its own commands."""
+    group = typer.Typer(
+        name="judge", no_args_is_help=True, rich_markup_mode=None, help=import_module("raftcheck.cli.judge").HELP
+    )
+    for name in JUDGES:
+        group.command()(getattr(import_module(f"raftcheck.cli.judge_{name}"), name))
+    return group
 
 
 def print_version(wanted: bool) -> None:
@@ -65,7 +69,6 @@ def print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=print_version, is_eager=True)
@@ -80,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not cost a verdict
     try:
-        code = app(args=arguments, prog_name="raftproof", standalone_mode=False)
+        asked = sys.argv[1:] if arguments is None else arguments
+        code = program(asked)(args=asked, prog_name="raftproof", standalone_mode=False)
     except ModelError as error:
         return complain(str(error))
     except KeyboardInterrupt:

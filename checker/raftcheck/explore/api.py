@@ -3,18 +3,19 @@
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from raftcheck.explore.covering import CoveringSearch
-from raftcheck.explore.exact import ExactSearch
 from raftcheck.explore.limits import Limits, MemoryLimitError, peak_memory
-from raftcheck.explore.recovery import check_recoverable
 from raftcheck.explore.reference import ReferenceSearch
 from raftcheck.explore.result import Counterexample, Progress, PropertyResult, Result, Verdict, VerificationError
 from raftcheck.explore.shorten import explained
 from raftcheck.model import ModelError, Property, System
 
-Search = CoveringSearch | ExactSearch | ReferenceSearch
+if TYPE_CHECKING:
+    from raftcheck.explore.covering import CoveringSearch
+    from raftcheck.explore.exact import ExactSearch
+
+Search: TypeAlias = "CoveringSearch | ExactSearch | ReferenceSearch"
 Mode = Literal["covering", "exact", "reference"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -56,23 +57,30 @@ def explore(
         raise ModelError(f"two properties have the same name: {', '.join(sorted(names))}")
     limits = Limits(max_states, max_depth, max_seconds, max_memory)
     search: Search
-    if mode == "covering":
-        search = CoveringSearch(system, properties, limits, progress, symmetry, workers)
-    elif mode == "reference":
+    if mode == "reference":
         search = ReferenceSearch(system, properties, limits, progress)
     else:
-        search = ExactSearch(system, properties, limits, progress, symmetry, workers)
+        search = compiled_search(mode)(system, properties, limits, progress, symmetry, workers)
     with without_garbage_collection():
         _run(search)
     return _result(search, mode, bounds or {})
+
+
+def compiled_search(mode: Mode) -> "type[CoveringSearch | ExactSearch]":
+    """Return an engine in compiled code; they take long to load, so only what is used is loaded."""
+    if mode == "covering":
+        from raftcheck.explore.covering import CoveringSearch
+
+        return CoveringSearch
+    from raftcheck.explore.recovery import CompleteSearch
+
+    return CompleteSearch
 
 
 def _run(search: Search) -> None:
     """Run a search to its end; whatever cuts it short becomes its limit."""
     try:
         search.run()
-        if isinstance(search, ExactSearch):
-            check_recoverable(search)
     except KeyboardInterrupt:
         search.limit = "interrupted"
     except MemoryLimitError as error:
@@ -103,7 +111,7 @@ def _result(search: Search, mode: Mode, bounds: dict[str, Any]) -> Result:
         complete=complete,
         limit=search.limit,
         states=search.states,
-        all_states=None if isinstance(search, CoveringSearch) else search.all_states,
+        all_states=search.all_states,
         transitions=search.transitions,
         depth=search.depth,
         local_states=search.local_states,

@@ -101,6 +101,9 @@ class CoveringSearch:
         self._words = 1
         self._new_round()
 
+    all_states = None
+    """How many states there are with all renamings: that is not known."""
+
     @property
     def states(self) -> int:
         """How many states are kept."""

@@ -26,6 +26,15 @@ class Incoming(NamedTuple):
     sources: Array
 
 
+class CompleteSearch(ExactSearch):
+    """An exact search that decides `recoverable` as well, when it has visited everything."""
+
+    def run(self) -> None:
+        """Explore as an exact search does, then look backwards."""
+        super().run()
+        check_recoverable(self)
+
+
 def check_recoverable(search: ExactSearch) -> None:
     """Look for a state from which a goal cannot be reached; if there is one, it ends the search's counterexample."""
     if not search.visited_all or not search.monitor.recoverable:

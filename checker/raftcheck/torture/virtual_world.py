@@ -9,7 +9,7 @@ from random import Random
 from raftimpl.codec import decode_message, encode_message
 from raftimpl.messages import InstallSnapshot, Message
 from raftimpl.rules import persisted
-from raftimpl.running.ports import DiskError, MissingSnapshotError, Receiver
+from raftimpl.running.ports import DiskError, Listener, MissingSnapshotError
 from raftimpl.state import DurableState
 from raftimpl.step import Persist
 
@@ -116,8 +116,6 @@ class Weather:
 Link = tuple[int, int]
 """From one server to another; links are one-way."""
 
-Hearing = Callable[[int], None]
-
 
 class VirtualNetwork:
     """Carries messages between the servers that are up."""
@@ -127,16 +125,23 @@ class VirtualNetwork:
         self.weather = Weather()
         self.cut: set[Link] = set()
         self.disks: dict[int, VirtualDisk] = {}
-        self._receivers: dict[int, tuple[Receiver, Hearing]] = {}
+        self._listeners: dict[int, Listener] = {}
         self.delivered = 0
 
-    def connect(self, server: int, receive: Receiver, heard: Hearing) -> None:
+    def connect(self, server: int, listener: Listener) -> None:
         """Let a server receive; what is on its way to an earlier life of it may still arrive."""
-        self._receivers[server] = receive, heard
+        self._listeners[server] = listener
 
     def disconnect(self, server: int) -> None:
-        """Let a server receive nothing."""
-        self._receivers.pop(server, None)
+        """Let a server receive nothing. The others notice that it is gone, if they are not cut off from it."""
+        self._listeners.pop(server, None)
+        loop = asyncio.get_running_loop()
+        for other in self._listeners:
+            loop.call_later(self.random.uniform(self.weather.fastest, self.weather.slowest), self._lose, server, other)
+
+    def _lose(self, sender: int, to: int) -> None:
+        if to in self._listeners and (sender, to) not in self.cut:
+            self._listeners[to].lost(sender)
 
     def send(self, sender: int, to: int, message: Message, clock: int) -> None:
         """Let a message arrive later, once, twice or never, in any order."""
@@ -153,17 +158,17 @@ class VirtualNetwork:
 
     def _be_heard(self, sender: int, to: int) -> None:
         """Let a server notice that a snapshot is on its way."""
-        if to in self._receivers and (sender, to) not in self.cut:
-            self._receivers[to][1](sender)
+        if to in self._listeners and (sender, to) not in self.cut:
+            self._listeners[to].heard_from(sender)
 
     def _arrive(self, sender: int, to: int, encoded: bytes, clock: int) -> None:
-        if to not in self._receivers or (sender, to) in self.cut:
+        if to not in self._listeners or (sender, to) in self.cut:
             return
         message = decode_message(encoded)
         if isinstance(message, InstallSnapshot) and not self._copy_snapshot(sender, to, message.snapshot.content):
             return  # its sender has a newer one by now
         self.delivered += 1
-        self._receivers[to][0](sender, message, clock)
+        self._listeners[to].receive(sender, message, clock)
 
     def _copy_snapshot(self, sender: int, to: int, name: bytes) -> bool:
         try:
@@ -184,6 +189,6 @@ class VirtualTransport:
         """Send a message."""
         self._network.send(self._server, to, message, clock)
 
-    def start(self, receive: Receiver, heard: Hearing) -> None:
+    def start(self, listener: Listener) -> None:
         """Begin to receive."""
-        self._network.connect(self._server, receive, heard)
+        self._network.connect(self._server, listener)

@@ -2,7 +2,8 @@
 
     lock           held by the process that has the folder open
     identity       whose folder it is
-    incarnation    how often it was opened
+    openings       how often it was opened, and by which marks the other servers know it
+    peers          the last marks of the other servers
     wal/           what the core has persisted, in segments
     synced         up to where that is durable
     snapshots/     state machines
@@ -12,7 +13,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TypeVar
 
 from raftimpl.errors import MalformedInputError
 from raftimpl.running.files import SYSTEM, UNFINISHED, File, Files, System
+from raftimpl.running.openings import Acquaintances, Openings
 from raftimpl.running.ports import DiskError
 from raftimpl.running.records import FORMAT, Damage, Identity, record_at
 from raftimpl.running.sealed import read_sealed, seal
@@ -30,8 +32,10 @@ from raftimpl.values import Value
 
 T = TypeVar("T")
 
-LOCK, IDENTITY, INCARNATION, LOG, MARK, SNAPSHOTS = "lock", "identity", "incarnation", "wal", "synced", "snapshots"
-NAMES = {LOCK, IDENTITY, INCARNATION, LOG, MARK, SNAPSHOTS}
+LOCK, IDENTITY, OPENINGS, PEERS, LOG, MARK, SNAPSHOTS = (
+    "lock", "identity", "openings", "peers", "wal", "synced", "snapshots"
+)  # fmt: skip
+NAMES = {LOCK, IDENTITY, OPENINGS, PEERS, LOG, MARK, SNAPSHOTS}
 FIRST_SEGMENTS = {"0001.wal", "0001.wal" + UNFINISHED}
 
 
@@ -54,7 +58,8 @@ class Folder:
         """Open a folder that was created and is locked: first read all, then repair what may be repaired."""
         self.path, self._files, self._lock = path, files, lock
         check_owner(files, path / IDENTITY, identity)
-        self.incarnation = read_sealed(files, path / INCARNATION, int) + 1
+        self._openings = read_sealed(files, path / OPENINGS, Openings).with_another()
+        self._acquaintances = Acquaintances(files, path / PEERS)
         self._log = WriteAheadLog(files, path / LOG, path / MARK, identity, segment_bytes)
         self._snapshots = Snapshots(files, path / SNAPSHOTS)
         self.durable = self._log.found.durable
@@ -96,6 +101,20 @@ class Folder:
         except BaseException:
             lock.close()
             raise
+
+    @property
+    def incarnation(self) -> int:
+        """The how many-th opening this is, from 1 on."""
+        return self._openings.count
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """By what other servers know the folder: the marks of its openings, this one's last."""
+        return self._openings.marks
+
+    async def meet(self, server: int, marks: Sequence[int]) -> bool:
+        """Tell whether another server's folder is the one that was here last, and remember it. Raises DiskError."""
+        return await self._store(self._acquaintances.meet, server, marks)
 
     @property
     def records(self) -> int:
@@ -175,7 +194,7 @@ class Folder:
         for name in self._files.names(self.path):
             if name.endswith(UNFINISHED):
                 self._files.remove(self.path / name)
-        self._files.replace(self.path / INCARNATION, seal(self.incarnation))
+        self._files.replace(self.path / OPENINGS, seal(self._openings))
 
     def _require_usable(self) -> None:
         if self._failure is not None:
@@ -252,7 +271,8 @@ def create(files: Files, path: Path, identity: Identity) -> None:
         )
     files.sync_way_to(path / LOG)
     create_log(files, path / LOG, path / MARK, identity)
-    files.replace(path / INCARNATION, seal(0))
+    files.replace(path / OPENINGS, seal(Openings()))
+    files.replace(path / PEERS, seal({}))
     owner = Owner(FORMAT, f"{identity.cluster:x}", f"{identity.member:x}")
     files.replace(path / IDENTITY, seal(owner))
 

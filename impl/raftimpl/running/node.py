@@ -22,7 +22,7 @@ from raftimpl.messages import Message
 from raftimpl.raft import step as raft_step
 from raftimpl.running.counting import Counters
 from raftimpl.running.lessor import Lessor
-from raftimpl.running.ports import Disk, Transport
+from raftimpl.running.ports import Disk, DiskError, Transport
 from raftimpl.running.refusals import not_leader, stopped, transfer_timed_out
 from raftimpl.running.saving import Saving
 from raftimpl.running.timers import Timers
@@ -95,6 +95,7 @@ class Node:
         self._inbox: deque[tuple[Input, int]] = deque()
         self._news = asyncio.Event()
         self._stopping = False
+        self._failure: DiskError | None = None
         self._outputs: list[Output] = []
         self._writes = Writes(loop, server, disk.incarnation, limits, timing.request_timeout)
         self._reads = Reads(loop, first_read_id(server, disk.incarnation), timing)
@@ -162,6 +163,11 @@ class Node:
         self._inbox.append((input, clock))
         self._news.set()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether what came in is handled about as fast as it comes."""
+        return len(self._inbox) < self.limits.inputs
+
     def receive(self, sender: int, message: Message, clock: int = 0) -> None:
         """Take a message from another server."""
         self.give(Receive(sender, message), clock)
@@ -169,6 +175,15 @@ class Node:
     def heard_from(self, sender: int) -> None:
         """Note that a server is at work on something long, like sending a snapshot: it is no time for an election."""
         self._timers.heard_from(sender, self.state)
+
+    def lost(self, sender: int) -> None:
+        """Note that the way from a server has ended: if it is the leader, there is less to wait for."""
+        self._timers.lost(sender, self.state)
+
+    def must_stop(self, reason: str) -> None:
+        """Let `run` raise DiskError: another server knows that this one's disk is not what it was."""
+        self._failure = DiskError(reason)
+        self.stop()
 
     def stop(self) -> None:
         """Let `run` return."""
@@ -179,7 +194,7 @@ class Node:
         """Serve until `stop`. Raises DiskError or InvariantViolationError when the server must not go on."""
         if self._witness:
             self._clock = self._witness.started(self.state, self.disk.records)
-        self.transport.start(self.receive, self.heard_from)
+        self.transport.start(self)
         self._timers.start(self.tick)
         try:
             while not self._stopping:
@@ -187,6 +202,8 @@ class Node:
                 await asyncio.sleep(0)  # whoever else has something to say now is in the same turn
                 self._news.clear()
                 await self._turn()
+            if self._failure is not None:
+                raise self._failure
         finally:
             self._timers.stop()
             await self._saving.finish()

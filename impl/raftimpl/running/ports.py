@@ -1,6 +1,6 @@
 """What a node needs of the world: a disk and a network. Real ones are folders and sockets; tests have others."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from raftimpl.errors import RaftError
@@ -29,8 +29,9 @@ class Disk(Protocol):
     durable: DurableState
     """What was durable when the disk was opened."""
 
-    incarnation: int
-    """The how many-th opening this is, from 1 on; durable before the disk is handed out."""
+    @property
+    def incarnation(self) -> int:
+        """The how many-th opening this is, from 1 on; durable before the disk is handed out."""
 
     @property
     def records(self) -> int:
@@ -58,8 +59,24 @@ class Disk(Protocol):
         """Remove the records and snapshots that are not needed now that this snapshot is in the durable state."""
 
 
-Receiver = Callable[[int, Message, int], None]
-"""Takes the sender's id, a message, and the sender's logical clock when it was sent."""
+class Listener(Protocol):
+    """Who is told of what comes from the other servers: the node."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more should be received now; if not, it can wait where it is."""
+
+    def receive(self, sender: int, message: Message, clock: int) -> None:
+        """Take a message, and its sender's logical clock when it was sent."""
+
+    def heard_from(self, sender: int) -> None:
+        """Note that a server is at work on something long, like sending a snapshot."""
+
+    def lost(self, sender: int) -> None:
+        """Note that the way from a server has ended: it may have died. It may be there again soon."""
+
+    def must_stop(self, reason: str) -> None:
+        """Note that another server has reason not to count on this one any more."""
 
 
 class Transport(Protocol):
@@ -68,5 +85,5 @@ class Transport(Protocol):
     def send(self, to: int, message: Message, clock: int) -> None:
         """Send a message, soon or never; returns at once. What an InstallSnapshot names is brought along."""
 
-    def start(self, receive: Receiver, heard: Callable[[int], None]) -> None:
-        """Begin to hand over what arrives. `heard` is told of servers that are at work on a snapshot."""
+    def start(self, listener: Listener) -> None:
+        """Begin to hand over what arrives."""

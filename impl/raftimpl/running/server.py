@@ -5,7 +5,8 @@ import gc
 import resource
 import signal
 import traceback
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from raftimpl.etcd.api import ApiServer
 from raftimpl.etcd.tls import ClientTls
 from raftimpl.running import tls
 from raftimpl.running.backend import NodeBackend
-from raftimpl.running.configuration import Configuration
+from raftimpl.running.configuration import Configuration, ConfigurationError, Url
 from raftimpl.running.folder import Folder
 from raftimpl.running.logs import logger
 from raftimpl.running.node import Node
@@ -50,14 +51,12 @@ async def serve(configuration: Configuration) -> None:
         folder = Folder.create_or_open(configuration.data_dir, configuration.cluster_id, configuration.me.member_id)
         stack.callback(folder.close)
         if folder.incarnation == 1:
-            logger.warning(
-                "the data folder is new: if this server has run before, stop it and bring its folder back",
-                folder=str(configuration.data_dir),
-            )
+            logger.info("the data folder is new", folder=str(configuration.data_dir))
         if folder.repaired:
             logger.warning("the end of the log was torn and was cut off", repaired=folder.repaired)
         transport = transport_for(configuration, folder)
-        await transport.listen([(url.host, url.port) for url in configuration.listen_peers])
+        with naming("listen-peer-urls", configuration.listen_peers):
+            await transport.listen([(url.host, url.port) for url in configuration.listen_peers])
         stack.push_async_callback(transport.close)
         recorder = recorder_for(configuration)
         if recorder:
@@ -66,7 +65,8 @@ async def serve(configuration: Configuration) -> None:
         running = asyncio.create_task(node.run())
         stack.push_async_callback(end_of, node, running)
         api = api_for(configuration, NodeBackend(configuration, node, transport.client_urls))
-        await api.start()
+        with naming("listen-client-urls", configuration.listen_clients):
+            await api.start()
         stack.push_async_callback(api.stop, GRACE)
         telling = asyncio.create_task(tell_status(node))
         stack.callback(telling.cancel)
@@ -76,6 +76,15 @@ async def serve(configuration: Configuration) -> None:
             await hand_over(node)
     await running  # raises what it had to stop for
     logger.info("stopped")
+
+
+@contextmanager
+def naming(option: str, urls: tuple[Url, ...]) -> Iterator[None]:
+    """Let errors of listening say which option is to be changed."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(f"--{option} {','.join(map(str, urls))}: no listening there: {error}") from error
 
 
 def raise_descriptor_limit() -> None:

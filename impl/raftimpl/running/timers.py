@@ -11,6 +11,12 @@ from raftimpl.running.timing import Timing
 from raftimpl.state import Role, ServerState
 from raftimpl.step import ElectionTimeout, HeartbeatTimeout, Input, QuorumTimeout, Receive
 
+PATIENCE_WITH_THE_LOST = 0.3, 1.0
+"""Of an election timeout, how much is left when the leader's connection has ended: it has most likely died.
+
+Timeouts may be anything (section 5.6): short ones cost elections at worst. The leader connects again at once if it can.
+"""
+
 
 class Timers:
     """The timers of one node. What has run out is given to the core as an input."""
@@ -53,6 +59,12 @@ class Timers:
         self._heard[sender] = self._loop.time()
         if state.leader_id in (None, sender):
             self.reset_election()
+
+    def lost(self, sender: int, state: ServerState) -> None:
+        """Note that the way from a server has ended. A leader that lives is back within a few heartbeats."""
+        if state.leader_id == sender:
+            patience = self._timing.election_timeout * self._random.uniform(*PATIENCE_WITH_THE_LOST)
+            self._election_due = min(self._election_due, self._loop.time() + patience)
 
     def took(self, input: Input, state: ServerState) -> None:
         """Note what the core was given, and what it is now."""

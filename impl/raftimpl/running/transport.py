@@ -4,7 +4,7 @@ Each server dials every other, and sends on that connection alone; what it recei
 have dialled. A message that cannot be sent at once, because there is no connection or the other side is slow to take
 what was sent before, is lost, as Raft allows: its sender repeats what still matters.
 
-A connection begins with a greeting, which names the cluster and both servers, and an answer to it: empty, or why not.
+A connection begins with a greeting, which names the cluster and both servers, and an answer to it: welcome, or why not.
 Then come frames: four bytes of length, big-endian, and a message with its sender's logical clock, in MessagePack. A
 snapshot goes by a connection of its own, in pieces that are acknowledged one by one.
 """
@@ -12,8 +12,8 @@ snapshot goes by a connection of its own, in pieces that are acknowledged one by
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Protocol
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -21,7 +21,7 @@ from raftimpl.errors import MalformedInputError, RaftError
 from raftimpl.messages import InstallSnapshot, Message
 from raftimpl.running.frames import read_frame, write_frame
 from raftimpl.running.logs import logger
-from raftimpl.running.ports import DiskError, Receiver
+from raftimpl.running.ports import DiskError, Listener
 
 Address = tuple[str, int]
 
@@ -44,6 +44,12 @@ SOCKET_OPTIONS = tuple(
 )
 """They end a connection within seconds when the network is cut; TCP alone would try for minutes, ever more seldom."""
 
+FORGETFUL = (
+    "server {server} was here with another data folder, or with a later state of this one: what it has promised"
+    " since then is forgotten, and acknowledged writes could be lost. Bring that folder back, or leave the server off"
+)
+"""Why a server is refused whose folder is new, or an old copy."""
+
 BACKLOG = 1 << 20
 """Bytes that may wait to be sent to one server; what comes when there are more is lost."""
 
@@ -51,15 +57,26 @@ BACKLOG = 1 << 20
 class Greeting(msgspec.Struct, frozen=True):
     """What a connection begins with. `snapshot` names the one that follows; none, if messages do.
 
-    `client_urls` is where the sender's clients go.
+    `marks` are those of the sender's folder (see `raftimpl.running.openings`), `client_urls` is where its clients go.
     """
 
     version: int
     cluster_id: int
     sender: int
     to: int
+    marks: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
     client_urls: tuple[str, ...] = ()
     snapshot: bytes | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a greeting is answered with: why the connection is refused, "" if it is not.
+
+    `must_stop` says that the server which has greeted cannot be trusted any more.
+    """
+
+    refusal: str = ""
+    must_stop: bool = False
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
@@ -73,8 +90,15 @@ class PeerError(RaftError):
     """Another server will not talk to this one, or not in this way. The text says why."""
 
 
-class Snapshots(Protocol):
-    """Where snapshots are: the disk."""
+class Storage(Protocol):
+    """What the transport needs of the folder: snapshots, and by what servers know each other."""
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """The marks of this server's folder."""
+
+    async def meet(self, server: int, marks: Sequence[int]) -> bool:
+        """Tell whether another server's folder is the one that was here last, and remember it."""
 
     def read_snapshot(self, name: bytes) -> Iterable[bytes]:
         """Return one, piece by piece."""
@@ -83,8 +107,27 @@ class Snapshots(Protocol):
         """Store one that another server sends. Raises MalformedInputError if it is not what its name says."""
 
 
+class Deaf:
+    """The listener as long as there is no other: what arrives is lost."""
+
+    has_room = True
+
+    def receive(self, sender: int, message: Message, clock: int) -> None:
+        """Lose a message."""
+
+    def heard_from(self, sender: int) -> None:
+        """Do nothing."""
+
+    def lost(self, sender: int) -> None:
+        """Do nothing."""
+
+    def must_stop(self, reason: str) -> None:
+        """Do nothing."""
+
+
 ENCODER = msgspec.msgpack.Encoder()
 GREETINGS: msgspec.msgpack.Decoder[Greeting] = msgspec.msgpack.Decoder(Greeting)
+ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 ENVELOPES: msgspec.msgpack.Decoder[Envelope] = msgspec.msgpack.Decoder(Envelope)
 
 
@@ -96,7 +139,7 @@ class TcpTransport:
         cluster_id: int,
         server: int,
         peers: dict[int, Address],
-        snapshots: Snapshots,
+        storage: Storage,
         own_client_urls: tuple[str, ...] = (),
         dial_tls: ssl.SSLContext | None = None,
         listen_tls: ssl.SSLContext | None = None,
@@ -105,10 +148,9 @@ class TcpTransport:
         self.own_client_urls = own_client_urls
         self.client_urls: dict[int, tuple[str, ...]] = {}
         """Where other servers' clients go, as far as they have said it."""
-        self._snapshots, self._dial_tls, self._listen_tls = snapshots, dial_tls, listen_tls
+        self._storage, self._dial_tls, self._listen_tls = storage, dial_tls, listen_tls
         self._links = {peer: Link(self, peer, address) for peer, address in peers.items()}
-        self._receive: Receiver = lambda *_: None
-        self._heard: Callable[[int], None] = lambda _: None
+        self._listener: Listener = Deaf()
         self._listeners: list[asyncio.Server] = []
         self._incoming: set[asyncio.Task[None]] = set()
         self._shipping: dict[int, asyncio.Task[None]] = {}
@@ -119,9 +161,9 @@ class TcpTransport:
             self._listeners.append(await asyncio.start_server(self._accept, host, port, ssl=self._listen_tls))
         return [each.getsockname()[:2] for listener in self._listeners for each in listener.sockets]
 
-    def start(self, receive: Receiver, heard: Callable[[int], None]) -> None:
+    def start(self, listener: Listener) -> None:
         """Begin to dial, and to hand over what arrives."""
-        self._receive, self._heard = receive, heard
+        self._listener = listener
         for link in self._links.values():
             link.start()
 
@@ -154,10 +196,11 @@ class TcpTransport:
         try:
             async with asyncio.timeout(PATIENCE):
                 greeting = await read_frame(reader)
-            refused = self._refusal(greeting)
-            write_frame(writer, refused.encode())
-            if refused:
-                logger.warning("a connection was refused", reason=refused, remote=writer.get_extra_info("peername"))
+            answer = await self._answer(greeting)
+            write_frame(writer, ENCODER.encode(answer))
+            if answer.refusal:
+                remote = writer.get_extra_info("peername")
+                logger.warning("a connection was refused", reason=answer.refusal, remote=remote)
                 await writer.drain()
                 return
             known = GREETINGS.decode(greeting)
@@ -170,6 +213,16 @@ class TcpTransport:
             logger.debug("a connection ended", error=str(error) or type(error).__name__)
         finally:
             writer.close()
+
+    async def _answer(self, encoded: bytes) -> Answer:
+        """Return what to say to whoever has greeted so."""
+        refusal = self._refusal(encoded)
+        if refusal:
+            return Answer(refusal)
+        greeting = GREETINGS.decode(encoded)
+        if not await self._storage.meet(greeting.sender, greeting.marks):
+            return Answer(FORGETFUL.format(server=greeting.sender), must_stop=True)
+        return Answer()
 
     def _refusal(self, encoded: bytes) -> str:
         """Return why this server does not talk to whoever has greeted so; nothing if it does."""
@@ -186,9 +239,14 @@ class TcpTransport:
         return ""
 
     async def _take_messages(self, sender: int, reader: asyncio.StreamReader) -> None:
-        while True:
-            envelope = ENVELOPES.decode(await read_frame(reader, lambda: self._heard(sender)))
-            self._receive(sender, envelope.message, envelope.clock)
+        try:
+            while True:
+                envelope = ENVELOPES.decode(await read_frame(reader, lambda: self._listener.heard_from(sender)))
+                self._listener.receive(sender, envelope.message, envelope.clock)
+                while not self._listener.has_room:
+                    await asyncio.sleep(FIRST_WAIT)
+        finally:
+            self._listener.lost(sender)
 
     async def _take_snapshot(
         self, sender: int, name: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -198,12 +256,12 @@ class TcpTransport:
         async def chunks() -> AsyncIterator[bytes]:
             while chunk := await read_frame(reader):
                 yield chunk
-                self._heard(sender)
+                self._listener.heard_from(sender)
                 write_frame(writer, b"")
 
-        await self._snapshots.receive_snapshot(name, chunks())
+        await self._storage.receive_snapshot(name, chunks())
         envelope = ENVELOPES.decode(await read_frame(reader))
-        self._receive(sender, envelope.message, envelope.clock)
+        self._listener.receive(sender, envelope.message, envelope.clock)
 
     # Snapshots for others
 
@@ -219,15 +277,15 @@ class TcpTransport:
         name = message.snapshot.content
         try:
             reader, writer = await self.dial(to, name)
-        except (OSError, EOFError, TimeoutError, PeerError):
+        except (OSError, EOFError, TimeoutError, PeerError, msgspec.DecodeError):
             return
         try:
-            for chunk in self._snapshots.read_snapshot(name):
+            for chunk in self._storage.read_snapshot(name):
                 write_frame(writer, chunk)
                 await writer.drain()
                 async with asyncio.timeout(PATIENCE):
                     await read_frame(reader)
-                self._heard(to)
+                self._listener.heard_from(to)
             write_frame(writer, b"")
             write_frame(writer, ENCODER.encode(Envelope(clock, message)))
             await writer.drain()
@@ -246,15 +304,19 @@ class TcpTransport:
             reader, writer = await asyncio.open_connection(host, port, ssl=self._dial_tls)
             end_when_cut(writer)
             try:
-                greeting = Greeting(VERSION, self.cluster_id, self.server, to, self.own_client_urls, snapshot)
+                greeting = Greeting(
+                    VERSION, self.cluster_id, self.server, to, self._storage.marks, self.own_client_urls, snapshot
+                )
                 write_frame(writer, ENCODER.encode(greeting))
-                answer = await read_frame(reader)
+                answer = ANSWERS.decode(await read_frame(reader))
             except BaseException:
                 writer.close()
                 raise
-        if answer:
+        if answer.refusal:
             writer.close()
-            raise PeerError(answer.decode(errors="replace"))
+            if answer.must_stop:
+                self._listener.must_stop(answer.refusal)
+            raise PeerError(answer.refusal)
         return reader, writer
 
 
@@ -291,7 +353,7 @@ class Link:
                 logger.info("connected", peer=self._peer)
                 wait, told = FIRST_WAIT, ""
                 await reader.read(1)  # nothing comes, until the connection ends
-            except (OSError, EOFError, TimeoutError, PeerError) as error:
+            except (OSError, EOFError, TimeoutError, PeerError, msgspec.DecodeError) as error:
                 if str(error) != told:
                     told = str(error)
                     logger.warning("no connection", peer=self._peer, address=self._address, error=told)

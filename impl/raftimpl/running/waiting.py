@@ -36,18 +36,27 @@ class Writes:
         self._loop, self._limits, self._timeout = loop, limits, timeout
         self._origin, self._incarnation, self._sequence = origin, incarnation, 0
         self._gathered: deque[Waiting] = deque()
+        self._gathered_bytes = 0
         self._under_way: tuple[Waiting, ...] = ()
         self.command: bytes | None = None
         """The batch that is under way."""
 
     def add(self, request: Write) -> Future[Response]:
         """Take a write. Raises RequestError if too many wait already."""
-        if len(self._gathered) >= self._limits.waiting_requests:
+        is_full = len(self._gathered) >= self._limits.waiting_requests
+        if is_full or self._gathered_bytes >= self._limits.waiting_bytes:
             raise too_many_requests()
         future: Future[Response] = self._loop.create_future()
         encoded = msgspec.Raw(ENCODER.encode(request))
         self._gathered.append(Waiting(future, self._loop.time() + self._timeout, encoded))
+        self._gathered_bytes += len(encoded)
         return future
+
+    def _pop(self) -> Waiting:
+        """Take the client that has waited longest."""
+        waiting = self._gathered.popleft()
+        self._gathered_bytes -= len(waiting.request)
+        return waiting
 
     def next_batch(self) -> bytes | None:
         """Return the command to propose now; None if one is under way, or nobody waits."""
@@ -65,7 +74,7 @@ class Writes:
         """Take the next clients that still wait, as many as may be in a batch."""
         count, size = 0, 0
         while self._gathered and count < self._limits.batch_requests and size < self._limits.batch_bytes:
-            waiting = self._gathered.popleft()
+            waiting = self._pop()
             if not waiting.future.done():
                 count, size = count + 1, size + len(waiting.request)
                 yield waiting
@@ -93,13 +102,14 @@ class Writes:
         """Refuse those whose time is over."""
         now = self._loop.time()
         while self._gathered and self._gathered[0].deadline <= now:
-            refuse([self._gathered.popleft().future], timed_out())
+            refuse([self._pop().future], timed_out())
         refuse((waiting.future for waiting in self._under_way if waiting.deadline <= now), timed_out())
 
     def refuse_all(self, error: RequestError) -> None:
         """Refuse everyone who waits."""
         refuse((waiting.future for waiting in (*self._gathered, *self._under_way)), error)
         self._gathered.clear()
+        self._gathered_bytes = 0
 
     def __len__(self) -> int:
         return len(self._gathered) + len(self._under_way)

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from raftcheck.oracle.history.events import Event
 from raftcheck.oracle.history.values import At, frozen
+from raftcheck.oracle.line_schema import line_schema
 from raftcheck.oracle.lines import Lines
 
 READS = frozenset({"read", "get", "list"})
@@ -116,10 +117,4 @@ def event_line(event: JsonEvent) -> bytes:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a line; `history.schema.json` holds it."""
-    references, definitions = msgspec.json.schema_components([JsonHeader, JsonEvent], ref_template="#/$defs/{name}")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A line of a history, as raftproof judge history --format json reads it",
-        "anyOf": list(references),
-        "$defs": definitions,
-    }
+    return line_schema("A line of a history, as raftproof judge history --format json reads it", JsonHeader, JsonEvent)

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from raftcheck.oracle.line_schema import line_schema
 from raftcheck.oracle.trace.messages import Configuration, Message, Number, ServerName, TracedEntry
 
 FORMAT = "raftproof/trace/1"
@@ -69,10 +70,5 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a line of a trace: the header, or a step."""
-    schemas, components = msgspec.json.schema_components([Header, Step], ref_template="#/$defs/{name}")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"A line of a trace in the format {FORMAT}: the first is a Header, the others are Steps",
-        "anyOf": list(schemas),
-        "$defs": components,
-    }
+    title = f"A line of a trace in the format {FORMAT}: the first is a Header, the others are Steps"
+    return line_schema(title, Header, Step)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from raftcheck.oracle.line_schema import line_schema
 from raftcheck.oracle.vectors.choosing import Covering, rules_in
 from raftcheck.oracle.vectors.coverage import CORE, Branch, all_branches
 from raftcheck.oracle.vectors.transitions import Input
@@ -130,13 +131,7 @@ def with_texts(value: Any) -> Any:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a line."""
-    (header, vector), components = msgspec.json.schema_components([Header, Vector], ref_template="#/$defs/{name}")
-    document: dict[str, Any] = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A line of conformance vectors",
-        "anyOf": [header, vector],
-        "$defs": components,
-    }
+    document = line_schema("A line of conformance vectors", Header, Vector)
     return {name: without_encodings(field) for name, field in document.items()}
 
 
