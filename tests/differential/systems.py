@@ -184,7 +184,7 @@ def etcd(count: int, folder: Path) -> contextlib.AbstractContextManager[System]:
 def raftproof(count: int, folder: Path) -> contextlib.AbstractContextManager[System]:
     """Start a cluster of this project's servers. Skips the test where what they need is not installed."""
     pytest.importorskip("raftimpl.running.server", reason="the extra server is not installed", exc_type=ImportError)
-    return cluster([sys.executable, "-m", "tests.differential.node_server"], {"log-level": "warn"}, count, folder)
+    return cluster([sys.executable, "-m", "raftcheck.cli", "serve"], {"log-level": "warn"}, count, folder)
 
 
 def local(folder: Path) -> contextlib.AbstractContextManager[System]:

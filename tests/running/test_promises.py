@@ -15,7 +15,7 @@ from raftimpl.running.backend import NodeBackend
 from raftimpl.running.configuration import Options, configuration_of
 from raftimpl.step import ClientRequest
 from raftimpl.store.errors import RequestError
-from raftimpl.store.requests import Compare, CompareResult, CompareTarget, KeyValue, Put, Txn, TxnResponse
+from raftimpl.store.requests import Compare, CompareResult, CompareTarget, KeyValue, LeaseGrant, Put, Txn, TxnResponse
 from tests.running.cluster import Nodes, in_virtual_time, nodes
 from tests.store.asking import all_at
 
@@ -30,7 +30,11 @@ def backend(world: Nodes, server: int) -> NodeBackend:
     """What the API has to do with a node."""
     initial = ",".join(f"s{number}=http://localhost:{number + 1}" for number in range(world.cluster.servers))
     configuration = configuration_of(Options(name=f"s{server}", initial_cluster=initial))
-    return NodeBackend(configuration, world.up[server], {})
+
+    async def ask_ttl(other: int, lease: int) -> float | None:
+        return world.up[other].remaining_ttl(lease) if other in world.up else None
+
+    return NodeBackend(configuration, world.up[server], {}, ask_ttl)
 
 
 def isolate_all(world: Nodes) -> None:
@@ -211,3 +215,29 @@ async def test_a_leader_that_would_overwrite_what_is_committed_stops_the_server(
             await world.tasks[follower.state.id]
         assert contents(world, follower.state.id) == {KEY: b"kept"}
         assert (await leader.write(Put(KEY, b"next"))).revision == 3
+
+
+@in_virtual_time
+async def test_every_server_tells_the_time_of_a_lease_by_the_leaders_clock() -> None:
+    async with nodes() as world:
+        leader, follower = await world.leader(), await world.follower()
+        await leader.write(LeaseGrant(id=7, ttl=10))
+        await asyncio.sleep(4)
+        server = follower.state.id
+        await world.crash(server)
+        world.start(server)
+        await world.up[server].confirm_read()
+        told = [await backend(world, each).remaining_ttl(7) for each in world.up]
+        assert all(5 < seconds < 6.1 for seconds in told)
+        assert max(told) - min(told) < 0.01
+
+
+@in_virtual_time
+async def test_without_a_leader_nobody_tells_the_time_of_a_lease() -> None:
+    async with nodes() as world:
+        leader, follower = await world.leader(), await world.follower()
+        await leader.write(LeaseGrant(id=7, ttl=100))
+        isolate_all(world)
+        await asyncio.sleep(5)
+        with pytest.raises(RequestError, match="request timed out"):
+            await backend(world, follower.state.id).remaining_ttl(7)

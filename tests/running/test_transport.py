@@ -50,6 +50,9 @@ class Peer:
     def heard_from(self, sender: int) -> None:
         self.heard.append(sender)
 
+    def remaining_ttl(self, lease: int) -> float | None:
+        return {7: 2.5}.get(lease)
+
     def lost(self, sender: int) -> None:
         self.missed.append(sender)
 
@@ -169,6 +172,15 @@ async def test_what_comes_too_fast_waits_outside() -> None:
         second.has_room = True
         while (await second.next())[1].term < 49:
             pass
+
+
+@on_a_loop
+async def test_a_lease_is_asked_about() -> None:
+    async with pair() as (first, second):
+        assert await first.transport.remaining_ttl(1, 7) == 2.5
+        assert await first.transport.remaining_ttl(1, 8) is None
+        await second.transport.close()
+        assert await first.transport.remaining_ttl(1, 7) is None
 
 
 REFUSED: list[tuple[Greeting, str]] = [

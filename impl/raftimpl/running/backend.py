@@ -1,24 +1,29 @@
 """A node as the API sees it (`raftimpl.etcd.backend`): members have etcd's long ids, not the core's small numbers."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from raftimpl.etcd.backend import Measurements, Member, Status
 from raftimpl.running.configuration import Configuration, ServerAddress
 from raftimpl.running.node import Node
-from raftimpl.running.refusals import bad_leader_transferee
+from raftimpl.running.refusals import bad_leader_transferee, timed_out
 from raftimpl.store.requests import Response, Write
 from raftimpl.store.store import Store
 
 ClientUrls = Mapping[int, Sequence[str]]
 
+AskTtl = Callable[[int, int], Awaitable[float | None]]
+"""Asks a server (by its number) how long a lease still lasts; None if it does not answer, or does not lead."""
+
 
 class NodeBackend:
     """A node, for its clients. `client_urls` tells where other servers' clients go, as far as they have said it."""
 
-    def __init__(self, configuration: Configuration, node: Node, client_urls: ClientUrls) -> None:
+    def __init__(self, configuration: Configuration, node: Node, client_urls: ClientUrls, ask_ttl: AskTtl) -> None:
         self.cluster_id = configuration.cluster_id
         self.member_id = configuration.me.member_id
         self._configuration, self._node, self._client_urls = configuration, node, client_urls
+        self._ask_ttl = ask_ttl
         self._numbers = {server.member_id: server.number for server in configuration.servers}
 
     @property
@@ -46,8 +51,21 @@ class NodeBackend:
             await self._node.changed()
 
     async def remaining_ttl(self, lease: int) -> float:
-        """Return the seconds that a lease still has, by this server's clock, from when it was applied here."""
-        return self._node.lessor.remaining(lease)
+        """Return the seconds that a lease still has, by the leader's clock. Raises RequestError if none answers."""
+        timing = self._configuration.timing
+        try:
+            async with asyncio.timeout(timing.request_timeout):
+                while (seconds := await self._ask_leader(lease)) is None:
+                    await asyncio.sleep(timing.heartbeat_interval)
+                return seconds
+        except TimeoutError:
+            raise timed_out() from None
+
+    async def _ask_leader(self, lease: int) -> float | None:
+        leader = self._node.state.leader_id
+        if leader is None or leader == self._configuration.me.number:
+            return self._node.remaining_ttl(lease)
+        return await self._ask_ttl(leader, lease)
 
     @property
     def raft_term(self) -> int:

@@ -176,6 +176,10 @@ class Node:
         """Note that a server is at work on something long, like sending a snapshot: it is no time for an election."""
         self._timers.heard_from(sender, self.state)
 
+    def remaining_ttl(self, lease: int) -> float | None:
+        """Return the seconds that a lease still lasts, if this is the leader: only its clock counts."""
+        return self.lessor.remaining(lease) if self.state.role is Role.LEADER else None
+
     def lost(self, sender: int) -> None:
         """Note that the way from a server has ended: if it is the leader, there is less to wait for."""
         self._timers.lost(sender, self.state)

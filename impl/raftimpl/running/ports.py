@@ -72,6 +72,9 @@ class Listener(Protocol):
     def heard_from(self, sender: int) -> None:
         """Note that a server is at work on something long, like sending a snapshot."""
 
+    def remaining_ttl(self, lease: int) -> float | None:
+        """Return the seconds that a lease still lasts; None if that is for another server to say."""
+
     def lost(self, sender: int) -> None:
         """Note that the way from a server has ended: it may have died. It may be there again soon."""
 

@@ -64,7 +64,7 @@ async def serve(configuration: Configuration) -> None:
         node = node_for(configuration, folder, transport, recorder)
         running = asyncio.create_task(node.run())
         stack.push_async_callback(end_of, node, running)
-        api = api_for(configuration, NodeBackend(configuration, node, transport.client_urls))
+        api = api_for(configuration, NodeBackend(configuration, node, transport.client_urls, transport.remaining_ttl))
         with naming("listen-client-urls", configuration.listen_clients):
             await api.start()
         stack.push_async_callback(api.stop, GRACE)

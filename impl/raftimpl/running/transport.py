@@ -6,7 +6,8 @@ what was sent before, is lost, as Raft allows: its sender repeats what still mat
 
 A connection begins with a greeting, which names the cluster and both servers, and an answer to it: welcome, or why not.
 Then come frames: four bytes of length, big-endian, and a message with its sender's logical clock, in MessagePack. A
-snapshot goes by a connection of its own, in pieces that are acknowledged one by one.
+snapshot goes by a connection of its own, in pieces that are acknowledged one by one. So does the question how long a
+lease still lasts, which no part of Raft needs.
 """
 
 import asyncio
@@ -55,7 +56,7 @@ BACKLOG = 1 << 20
 
 
 class Greeting(msgspec.Struct, frozen=True):
-    """What a connection begins with. `snapshot` names the one that follows; none, if messages do.
+    """What a connection begins with. It is for the snapshot that is named, the lease that is asked about, or messages.
 
     `marks` are those of the sender's folder (see `raftimpl.running.openings`), `client_urls` is where its clients go.
     """
@@ -67,6 +68,7 @@ class Greeting(msgspec.Struct, frozen=True):
     marks: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
     client_urls: tuple[str, ...] = ()
     snapshot: bytes | None = None
+    lease: int | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -88,6 +90,10 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
 
 class PeerError(RaftError):
     """Another server will not talk to this one, or not in this way. The text says why."""
+
+
+NO_CONNECTION = (OSError, EOFError, TimeoutError, PeerError, msgspec.DecodeError)
+"""What is raised when another server cannot be reached, or does not answer as it should."""
 
 
 class Storage(Protocol):
@@ -118,6 +124,9 @@ class Deaf:
     def heard_from(self, sender: int) -> None:
         """Do nothing."""
 
+    def remaining_ttl(self, lease: int) -> None:
+        """Know nothing."""
+
     def lost(self, sender: int) -> None:
         """Do nothing."""
 
@@ -128,6 +137,7 @@ class Deaf:
 ENCODER = msgspec.msgpack.Encoder()
 GREETINGS: msgspec.msgpack.Decoder[Greeting] = msgspec.msgpack.Decoder(Greeting)
 ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+SECONDS: msgspec.msgpack.Decoder[float | None] = msgspec.msgpack.Decoder(float | None)
 ENVELOPES: msgspec.msgpack.Decoder[Envelope] = msgspec.msgpack.Decoder(Envelope)
 
 
@@ -205,10 +215,13 @@ class TcpTransport:
                 return
             known = GREETINGS.decode(greeting)
             self.client_urls[known.sender] = known.client_urls
-            if known.snapshot is None:
-                await self._take_messages(known.sender, reader)
-            else:
+            if known.lease is not None:
+                write_frame(writer, ENCODER.encode(self._listener.remaining_ttl(known.lease)))
+                await writer.drain()
+            elif known.snapshot is not None:
                 await self._take_snapshot(known.sender, known.snapshot, reader, writer)
+            else:
+                await self._take_messages(known.sender, reader)
         except (OSError, EOFError, TimeoutError, msgspec.DecodeError, MalformedInputError, DiskError) as error:
             logger.debug("a connection ended", error=str(error) or type(error).__name__)
         finally:
@@ -277,7 +290,7 @@ class TcpTransport:
         name = message.snapshot.content
         try:
             reader, writer = await self.dial(to, name)
-        except (OSError, EOFError, TimeoutError, PeerError, msgspec.DecodeError):
+        except NO_CONNECTION:
             return
         try:
             for chunk in self._storage.read_snapshot(name):
@@ -297,16 +310,29 @@ class TcpTransport:
         finally:
             writer.close()
 
-    async def dial(self, to: int, snapshot: bytes | None = None) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect to a server and greet it. Raises OSError, TimeoutError, or PeerError if it refuses."""
+    async def remaining_ttl(self, to: int, lease: int) -> float | None:
+        """Ask a server how many seconds a lease still lasts; None if it does not answer, or does not lead."""
+        try:
+            reader, writer = await self.dial(to, lease=lease)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    return SECONDS.decode(await read_frame(reader))
+            finally:
+                writer.close()
+        except NO_CONNECTION:
+            return None
+
+    async def dial(
+        self, to: int, snapshot: bytes | None = None, lease: int | None = None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to a server and greet it. Raises what is in NO_CONNECTION; PeerError if it refuses."""
         host, port = self.peers[to]
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection(host, port, ssl=self._dial_tls)
             end_when_cut(writer)
             try:
-                greeting = Greeting(
-                    VERSION, self.cluster_id, self.server, to, self._storage.marks, self.own_client_urls, snapshot
-                )
+                marks, urls = self._storage.marks, self.own_client_urls
+                greeting = Greeting(VERSION, self.cluster_id, self.server, to, marks, urls, snapshot, lease)
                 write_frame(writer, ENCODER.encode(greeting))
                 answer = ANSWERS.decode(await read_frame(reader))
             except BaseException:
@@ -353,7 +379,7 @@ class Link:
                 logger.info("connected", peer=self._peer)
                 wait, told = FIRST_WAIT, ""
                 await reader.read(1)  # nothing comes, until the connection ends
-            except (OSError, EOFError, TimeoutError, PeerError, msgspec.DecodeError) as error:
+            except NO_CONNECTION as error:
                 if str(error) != told:
                     told = str(error)
                     logger.warning("no connection", peer=self._peer, address=self._address, error=told)
