@@ -8,7 +8,8 @@ import pytest
 
 from raftimpl.messages import AppendEntries, Entry, InstallSnapshot, Message, RequestVote, Snapshot
 from raftimpl.running.frames import read_frame, write_frame
-from raftimpl.running.transport import ANSWERS, ENCODER, VERSION, Answer, Greeting, PeerError, TcpTransport
+from raftimpl.running.greetings import ANSWERS, ENCODER, VERSION, Answer, Greeting, PeerError
+from raftimpl.running.transport import TcpTransport
 
 CLUSTER = 0xC1
 
@@ -220,7 +221,7 @@ async def test_a_server_that_has_forgotten_is_told_to_stop() -> None:
 async def test_a_server_of_another_cluster_is_not_talked_to() -> None:
     async with pair(cluster_of_second=0xC2) as (first, _):
         with pytest.raises(PeerError, match="this server belongs to cluster c2, not c1"):
-            await first.transport.dial(1)
+            await first.transport._dialler.dial(1)
 
 
 @on_a_loop

@@ -11,89 +11,29 @@ lease still lasts, which no part of Raft needs.
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import msgspec
 
-from raftimpl.errors import MalformedInputError, RaftError
+from raftimpl.errors import MalformedInputError
 from raftimpl.messages import InstallSnapshot, Message
+from raftimpl.running.dialling import FIRST_WAIT, PATIENCE, Address, Dialler, Link, end_when_cut
 from raftimpl.running.frames import read_frame, write_frame
+from raftimpl.running.greetings import (
+    ENCODER,
+    ENVELOPES,
+    FORGETFUL,
+    GREETINGS,
+    NO_CONNECTION,
+    SECONDS,
+    Answer,
+    Envelope,
+    refusal,
+)
 from raftimpl.running.logs import logger
 from raftimpl.running.ports import DiskError, Listener
-
-Address = tuple[str, int]
-
-VERSION = 1
-LONGEST_WAIT = 1.0
-"""Seconds between two attempts to connect, at most."""
-FIRST_WAIT = 0.05
-PATIENCE = 5.0
-"""Seconds that a connection may take to be made and greeted, and a piece of a snapshot to be acknowledged."""
-SOCKET_OPTIONS = tuple(
-    (level, getattr(socket, name), value)
-    for level, name, value in (
-        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
-        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 2),
-        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 1),
-        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
-        (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", 5_000),
-    )
-    if hasattr(socket, name)
-)
-"""They end a connection within seconds when the network is cut; TCP alone would try for minutes, ever more seldom."""
-
-FORGETFUL = (
-    "server {server} was here with another data folder, or with a later state of this one: what it has promised"
-    " since then is forgotten, and acknowledged writes could be lost. Bring that folder back, or leave the server off"
-)
-"""Why a server is refused whose folder is new, or an old copy."""
-
-BACKLOG = 1 << 20
-"""Bytes that may wait to be sent to one server; what comes when there are more is lost."""
-
-
-class Greeting(msgspec.Struct, frozen=True):
-    """What a connection begins with. It is for the snapshot that is named, the lease that is asked about, or messages.
-
-    `marks` are those of the sender's folder (see `raftimpl.running.openings`), `client_urls` is where its clients go.
-    """
-
-    version: int
-    cluster_id: int
-    sender: int
-    to: int
-    marks: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
-    client_urls: tuple[str, ...] = ()
-    snapshot: bytes | None = None
-    lease: int | None = None
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What a greeting is answered with: why the connection is refused, "" if it is not.
-
-    `must_stop` says that the server which has greeted cannot be trusted any more.
-    """
-
-    refusal: str = ""
-    must_stop: bool = False
-
-
-class Envelope(msgspec.Struct, frozen=True, array_like=True):
-    """A message and its sender's logical clock."""
-
-    clock: int
-    message: Message
-
-
-class PeerError(RaftError):
-    """Another server will not talk to this one, or not in this way. The text says why."""
-
-
-NO_CONNECTION = (OSError, EOFError, TimeoutError, PeerError, msgspec.DecodeError)
-"""What is raised when another server cannot be reached, or does not answer as it should."""
 
 
 class Storage(Protocol):
@@ -134,13 +74,6 @@ class Deaf:
         """Do nothing."""
 
 
-ENCODER = msgspec.msgpack.Encoder()
-GREETINGS: msgspec.msgpack.Decoder[Greeting] = msgspec.msgpack.Decoder(Greeting)
-ANSWERS: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
-SECONDS: msgspec.msgpack.Decoder[float | None] = msgspec.msgpack.Decoder(float | None)
-ENVELOPES: msgspec.msgpack.Decoder[Envelope] = msgspec.msgpack.Decoder(Envelope)
-
-
 class TcpTransport:
     """The way from one server to the others. `peers` tells where each other server listens."""
 
@@ -155,25 +88,25 @@ class TcpTransport:
         listen_tls: ssl.SSLContext | None = None,
     ) -> None:
         self.cluster_id, self.server, self.peers = cluster_id, server, peers
-        self.own_client_urls = own_client_urls
         self.client_urls: dict[int, tuple[str, ...]] = {}
         """Where other servers' clients go, as far as they have said it."""
-        self._storage, self._dial_tls, self._listen_tls = storage, dial_tls, listen_tls
-        self._links = {peer: Link(self, peer, address) for peer, address in peers.items()}
+        self._storage, self._listen_tls = storage, listen_tls
+        self._dialler = Dialler(cluster_id, server, peers, storage.marks, own_client_urls, dial_tls)
+        self._links = {peer: Link(self._dialler, peer) for peer in peers}
         self._listener: Listener = Deaf()
-        self._listeners: list[asyncio.Server] = []
+        self._accepting: list[asyncio.Server] = []
         self._incoming: set[asyncio.Task[None]] = set()
         self._shipping: dict[int, asyncio.Task[None]] = {}
 
     async def listen(self, addresses: Iterable[Address]) -> list[Address]:
         """Accept connections at these addresses; return them, with the ports that were chosen for 0. Raises OSError."""
         for host, port in addresses:
-            self._listeners.append(await asyncio.start_server(self._accept, host, port, ssl=self._listen_tls))
-        return [each.getsockname()[:2] for listener in self._listeners for each in listener.sockets]
+            self._accepting.append(await asyncio.start_server(self._accept, host, port, ssl=self._listen_tls))
+        return [each.getsockname()[:2] for accepting in self._accepting for each in accepting.sockets]
 
     def start(self, listener: Listener) -> None:
         """Begin to dial, and to hand over what arrives."""
-        self._listener = listener
+        self._listener, self._dialler.must_stop = listener, listener.must_stop
         for link in self._links.values():
             link.start()
 
@@ -186,8 +119,8 @@ class TcpTransport:
 
     async def close(self) -> None:
         """Close all connections."""
-        for listener in self._listeners:
-            listener.close()
+        for accepting in self._accepting:
+            accepting.close()
         tasks = [*self._incoming, *self._shipping.values(), *(link.task for link in self._links.values() if link.task)]
         for task in tasks:
             task.cancel()
@@ -229,27 +162,13 @@ class TcpTransport:
 
     async def _answer(self, encoded: bytes) -> Answer:
         """Return what to say to whoever has greeted so."""
-        refusal = self._refusal(encoded)
-        if refusal:
-            return Answer(refusal)
+        refused = refusal(encoded, self.cluster_id, self.server, self.peers)
+        if refused:
+            return Answer(refused)
         greeting = GREETINGS.decode(encoded)
         if not await self._storage.meet(greeting.sender, greeting.marks):
             return Answer(FORGETFUL.format(server=greeting.sender), must_stop=True)
         return Answer()
-
-    def _refusal(self, encoded: bytes) -> str:
-        """Return why this server does not talk to whoever has greeted so; nothing if it does."""
-        try:
-            greeting = GREETINGS.decode(encoded)
-        except msgspec.DecodeError:
-            return "this is the peer port of a raftproof server; clients have another one"
-        if greeting.version != VERSION:
-            return f"the peer protocol here has version {VERSION}, there {greeting.version}"
-        if greeting.cluster_id != self.cluster_id:
-            return f"this server belongs to cluster {self.cluster_id:x}, not {greeting.cluster_id:x}"
-        if greeting.to != self.server or greeting.sender not in self.peers:
-            return f"this is server {self.server}; server {greeting.sender} looks for server {greeting.to}"
-        return ""
 
     async def _take_messages(self, sender: int, reader: asyncio.StreamReader) -> None:
         try:
@@ -289,7 +208,7 @@ class TcpTransport:
     async def _ship(self, to: int, message: InstallSnapshot, clock: int) -> None:
         name = message.snapshot.content
         try:
-            reader, writer = await self.dial(to, name)
+            reader, writer = await self._dialler.dial(to, name)
         except NO_CONNECTION:
             return
         try:
@@ -313,7 +232,7 @@ class TcpTransport:
     async def remaining_ttl(self, to: int, lease: int) -> float | None:
         """Ask a server how many seconds a lease still lasts; None if it does not answer, or does not lead."""
         try:
-            reader, writer = await self.dial(to, lease=lease)
+            reader, writer = await self._dialler.dial(to, lease=lease)
             try:
                 async with asyncio.timeout(PATIENCE):
                     return SECONDS.decode(await read_frame(reader))
@@ -321,71 +240,3 @@ class TcpTransport:
                 writer.close()
         except NO_CONNECTION:
             return None
-
-    async def dial(
-        self, to: int, snapshot: bytes | None = None, lease: int | None = None
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect to a server and greet it. Raises what is in NO_CONNECTION; PeerError if it refuses."""
-        host, port = self.peers[to]
-        async with asyncio.timeout(PATIENCE):
-            reader, writer = await asyncio.open_connection(host, port, ssl=self._dial_tls)
-            end_when_cut(writer)
-            try:
-                marks, urls = self._storage.marks, self.own_client_urls
-                greeting = Greeting(VERSION, self.cluster_id, self.server, to, marks, urls, snapshot, lease)
-                write_frame(writer, ENCODER.encode(greeting))
-                answer = ANSWERS.decode(await read_frame(reader))
-            except BaseException:
-                writer.close()
-                raise
-        if answer.refusal:
-            writer.close()
-            if answer.must_stop:
-                self._listener.must_stop(answer.refusal)
-            raise PeerError(answer.refusal)
-        return reader, writer
-
-
-def end_when_cut(writer: asyncio.StreamWriter) -> None:
-    """Let a connection end soon after the network between its ends is gone."""
-    connection: socket.socket = writer.get_extra_info("socket")
-    for option in SOCKET_OPTIONS:
-        connection.setsockopt(*option)
-
-
-class Link:
-    """A server's own connection to another one, made again whenever it breaks."""
-
-    def __init__(self, transport: TcpTransport, peer: int, address: Address) -> None:
-        self._transport, self._peer, self._address = transport, peer, address
-        self._writer: asyncio.StreamWriter | None = None
-        self.task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to connect."""
-        self.task = asyncio.get_running_loop().create_task(self._keep_connected())
-
-    def send(self, clock: int, message: Message) -> None:
-        """Send a message, or lose it."""
-        writer = self._writer
-        if writer is not None and writer.transport.get_write_buffer_size() < BACKLOG:
-            write_frame(writer, ENCODER.encode(Envelope(clock, message)))
-
-    async def _keep_connected(self) -> None:
-        wait, told = FIRST_WAIT, ""
-        while True:
-            try:
-                reader, self._writer = await self._transport.dial(self._peer)
-                logger.info("connected", peer=self._peer)
-                wait, told = FIRST_WAIT, ""
-                await reader.read(1)  # nothing comes, until the connection ends
-            except NO_CONNECTION as error:
-                if str(error) != told:
-                    told = str(error)
-                    logger.warning("no connection", peer=self._peer, address=self._address, error=told)
-            finally:
-                if self._writer is not None:
-                    self._writer.close()
-                    self._writer = None
-            await asyncio.sleep(wait)
-            wait = min(2 * wait, LONGEST_WAIT)
