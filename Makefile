@@ -1,5 +1,6 @@
 # make run    install and explore every behaviour of a three-server cluster
 # make test   install what the tests need and run them
+# make thorough   the same with all cases of slow tests, and two hundred kills
 # make lint   ruff and mypy --strict
 # make bench  measure the explorers
 # make proto  generate the messages of the API from their .proto files
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run install test lint bench proto clean
+.PHONY: run install test thorough lint bench proto clean
 
 run: install
 	$(BIN)/raftproof check
@@ -18,6 +19,9 @@ install: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto
+
+thorough: $(VENV)/installed-dev
+	KILLS=200 $(BIN)/python -m pytest -n auto --thorough
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

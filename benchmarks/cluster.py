@@ -16,10 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -31,6 +30,9 @@ PORTS = ((23790, 23800), (23791, 23801), (23792, 23802))
 ENDPOINTS = ",".join(f"127.0.0.1:{client}" for client, _ in PORTS)
 PATIENCE = 60.0
 KEYS = 1_000
+
+IMPATIENCE = 0.2
+"""Seconds after which a client asks again that waits for the next leader: etcd lets what was lost with one time out."""
 
 
 class Member(NamedTuple):
@@ -115,10 +117,10 @@ def status(port: int) -> dict[str, Any]:
         return {}
 
 
-def call(port: int, path: str, request: dict[str, Any]) -> dict[str, Any]:
+def call(port: int, path: str, request: dict[str, Any], timeout: float = 10) -> dict[str, Any]:
     """Ask a server by its JSON gateway."""
     wanted = urllib.request.Request(f"http://127.0.0.1:{port}/v3/{path}", data=json.dumps(request).encode())
-    with urllib.request.urlopen(wanted, timeout=10) as response:
+    with urllib.request.urlopen(wanted, timeout=timeout) as response:
         found: dict[str, Any] = json.load(response)
         return found
 
@@ -216,8 +218,11 @@ def failover(rounds: int) -> None:
 
 
 def put(port: int) -> None:
-    """Put a key, by the server at this port."""
-    call(port, "kv/put", {"key": "a2V5", "value": "dmFsdWU="})
+    """Put a key by the server at this port; ask again if it is not done soon."""
+    while True:
+        with suppress(OSError):
+            call(port, "kv/put", {"key": "a2V5", "value": "dmFsdWU="}, IMPATIENCE)
+            return
 
 
 def resident(member: Member) -> int:
