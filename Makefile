@@ -21,7 +21,7 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto
 
 thorough: $(VENV)/installed-dev
-	KILLS=200 $(BIN)/python -m pytest -n auto --thorough
+	THOROUGH=1 KILLS=200 $(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -8,18 +8,19 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+THOROUGH = bool(os.environ.get("THOROUGH"))
+"""Whether slow tests should take their time (make thorough)."""
+
 ROOT = Path(__file__).parent.parent
 
 
+def cases(many: int, part: int = 2) -> int:
+    """Return how many cases a slow test should have: a part of them, if there is little time."""
+    return many if THOROUGH else many // part
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--thorough", action="store_true", help="give slow tests all their cases and time, not a part")
     parser.addoption("--rewrite", action="store_true", help="write the outputs of the scenario files anew")
-
-
-@pytest.fixture(scope="session")
-def thorough(request: pytest.FixtureRequest) -> bool:
-    """Whether slow tests should take their time."""
-    return bool(request.config.getoption("--thorough"))
 
 
 @pytest.fixture(scope="session")

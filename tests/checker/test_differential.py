@@ -12,6 +12,7 @@ from raftcheck.explore.limits import Limits
 from raftcheck.explore.reference import ReferenceSearch
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shorten import execute, first_violation
+from tests.conftest import cases
 from tests.systems import tables
 
 LIMIT = 4_000
@@ -23,7 +24,7 @@ guesses = st.sampled_from([1, 3, 10, 256])
 """After how many kept states the covering search guesses for the first time what makes no difference."""
 
 
-@settings(max_examples=400)
+@settings(max_examples=cases(400))
 @given(tables.systems(), tables.properties(), st.booleans(), guesses)
 def test_covering_agrees_with_reference(
     system: System, properties: list[Property], symmetry: bool, first_guess: int
@@ -43,7 +44,7 @@ def test_covering_agrees_with_reference(
         assert [p.status for p in covering.properties] == [p.status for p in reference.properties]
 
 
-@settings(max_examples=400)
+@settings(max_examples=cases(400))
 @given(tables.systems(), st.booleans(), guesses)
 def test_covering_meets_exactly_what_can_be_met(system: System, symmetry: bool, first_guess: int) -> None:
     reference = ReferenceSearch(system, [], Limits(max_states=LIMIT))
@@ -61,7 +62,7 @@ def test_covering_meets_exactly_what_can_be_met(system: System, symmetry: bool, 
     assert met == {(state.processes, state.ghost) for state in reference.parents}
 
 
-@settings(max_examples=300)
+@settings(max_examples=cases(300))
 @given(tables.systems(), tables.properties(), st.sampled_from(["covering", "reference"]), guesses)
 def test_every_counterexample_can_be_executed(
     system: System, properties: list[Property], mode: str, first_guess: int
@@ -85,7 +86,7 @@ def test_every_counterexample_can_be_executed(
         assert shortest is None or found.length >= shortest.length
 
 
-@settings(max_examples=200)
+@settings(max_examples=cases(200))
 @given(st.sampled_from(list(Network)).flatmap(tables.systems), tables.properties())
 def test_the_reference_explorer_is_a_breadth_first_search(system: System, properties: list[Property]) -> None:
     """The same by the plainest means: sets of states, a level at a time, no memory of local steps."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from raftcheck import Network, Property, Result, System, explore, recoverable
 from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shorten import execute, first_violation
+from tests.conftest import cases
 from tests.systems import tables
 from tests.systems.monoraft import monoraft
 
@@ -43,7 +44,7 @@ def test_other_bounds_of_the_same_model(bounds: tuple[int, int, int]) -> None:
         assert exact.local_tuples == reference.local_tuples
 
 
-@settings(max_examples=400)
+@settings(max_examples=cases(400))
 @given(networks.flatmap(tables.systems), tables.properties(), st.none() | goals, st.booleans())
 def test_exact_agrees_with_reference(
     system: System, properties: list[Property], goal: Property | None, symmetry: bool
@@ -75,7 +76,7 @@ def assert_same_figures(exact: Result, reference: Result) -> None:
         assert exact.local_transitions == reference.local_transitions
 
 
-@settings(max_examples=200)
+@settings(max_examples=cases(200))
 @given(networks.flatmap(tables.systems), tables.properties(), st.booleans())
 def test_every_counterexample_can_be_executed(system: System, properties: list[Property], symmetry: bool) -> None:
     found = explore(system, properties, mode="exact", symmetry=symmetry, max_states=LIMIT).counterexample
@@ -88,7 +89,7 @@ def test_every_counterexample_can_be_executed(system: System, properties: list[P
     assert [semantics.initial(), *(s.state for s in executed if s.state)] == list(found.states)
 
 
-@settings(max_examples=60)
+@settings(max_examples=cases(60))
 @given(networks.flatmap(tables.systems), tables.properties(), st.booleans())
 def test_the_number_of_workers_changes_nothing(system: System, properties: list[Property], symmetry: bool) -> None:
     one, two = (

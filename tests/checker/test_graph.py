@@ -42,6 +42,7 @@ from raftcheck.raft.process import Node
 from raftcheck.report import PlainLabels, dot, graphml, labelled_graph
 from raftcheck.report.graph import under_way
 from raftimpl.state import DurableState, ServerState
+from tests.conftest import cases
 from tests.systems import tables
 from tests.systems.token_ring import PROPERTIES, token_ring
 
@@ -57,7 +58,7 @@ def graph_within_limit(system: System, properties: list[Property], symmetry: boo
         return None
 
 
-@settings(max_examples=200)
+@settings(max_examples=cases(200))
 @given(networks.flatmap(tables.systems), tables.properties(), st.booleans())
 def test_as_many_nodes_and_edges_as_the_explorer_counts(
     system: System, properties: list[Property], symmetry: bool
@@ -91,7 +92,7 @@ def obvious_edges(system: System) -> Counter[Any]:
     return edges
 
 
-@settings(max_examples=100)
+@settings(max_examples=cases(100))
 @given(networks.flatmap(tables.systems))
 def test_without_symmetry_it_is_the_obvious_graph(system: System) -> None:
     graph = graph_within_limit(system, [], symmetry=False)
@@ -118,7 +119,7 @@ def renamings(system: System, state: GlobalState) -> Iterator[GlobalState]:
         yield GlobalState(tuple(processes[pid] for pid in sorted(processes)), network, ghost)
 
 
-@settings(max_examples=100)
+@settings(max_examples=cases(100))
 @given(networks.flatmap(tables.systems))
 def test_with_symmetry_it_is_the_quotient(system: System) -> None:
     graph = graph_within_limit(system, [], symmetry=True)
@@ -138,7 +139,7 @@ def test_with_symmetry_it_is_the_quotient(system: System) -> None:
     assert found == set(graph)
 
 
-@settings(max_examples=200)
+@settings(max_examples=cases(200))
 @given(networks.flatmap(tables.systems), tables.properties(), st.booleans())
 def test_violating_states_are_marked(system: System, properties: list[Property], symmetry: bool) -> None:
     graph = graph_within_limit(system, properties, symmetry)

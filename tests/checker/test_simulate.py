@@ -21,6 +21,7 @@ from raftcheck.explore.semantics import Semantics
 from raftcheck.explore.shorten import counterexample, execute, first_violation, shortened
 from raftcheck.explore.simulate import Walk, seed_of_walk
 from raftcheck.model import Property
+from tests.conftest import cases
 from tests.systems import tables
 from tests.systems.token_ring import PROPERTIES, RECOVERABLE, token_ring
 from tests.systems.two_phase_commit import PROPERTIES as COMMIT_PROPERTIES
@@ -37,7 +38,7 @@ def walk_of(system: System, seed: int, steps: int, properties: Any = (), faults:
     return walk
 
 
-@settings(max_examples=200)
+@settings(max_examples=cases(200))
 @given(NETWORKS, SEEDS)
 def test_every_step_of_a_walk_is_a_step_of_the_system(system: System, seed: int) -> None:
     """Executed as the explorers execute it, a walk goes through the same states."""
@@ -53,7 +54,7 @@ def test_every_step_of_a_walk_is_a_step_of_the_system(system: System, seed: int)
     assert [successor.state for successor in executed] == states
 
 
-@settings(max_examples=200)
+@settings(max_examples=cases(200))
 @given(NETWORKS, SEEDS)
 def test_a_walk_meets_only_what_can_be_met(system: System, seed: int) -> None:
     reference = ReferenceSearch(system, [], Limits(max_states=2_000))
@@ -66,7 +67,7 @@ def test_a_walk_meets_only_what_can_be_met(system: System, seed: int) -> None:
         walk.step()
 
 
-@settings(max_examples=200)
+@settings(max_examples=cases(200))
 @given(NETWORKS, tables.properties(), SEEDS)
 def test_what_a_walk_finds_is_a_shortest_violation_of_its_kind(
     system: System, properties: list[Property], seed: int
@@ -90,7 +91,7 @@ def test_what_a_walk_finds_is_a_shortest_violation_of_its_kind(
     assert reference.limit is not None or reference.counterexample is not None
 
 
-@settings(max_examples=100)
+@settings(max_examples=cases(100))
 @given(NETWORKS, st.lists(st.tuples(st.integers(0, 99), st.booleans()), max_size=25))
 def test_a_run_takes_what_the_semantics_take(system: System, choices: list[tuple[int, bool]]) -> None:
     """In place or as plain values: the same events are possible and lead to the same states."""

@@ -11,6 +11,7 @@ from raftcheck.prove.safety.induction_text import counterexample_text
 from raftcheck.prove.safety.obligations import Obligation, obligations
 from raftcheck.prove.safety.portfolio import AT_ONCE, Portfolio
 from raftspec.concrete import Concrete
+from tests.conftest import THOROUGH
 
 HARMFUL = [mutant for mutant in MUTANTS if mutant.breaks]
 HARMLESS = [mutant for mutant in MUTANTS if not mutant.breaks]
@@ -44,12 +45,12 @@ def test_a_harmful_mutant_has_a_counterexample_to_induction(mutant: Mutant) -> N
 
 
 @pytest.mark.parametrize("mutant", HARMFUL, ids=name_of)
-def test_a_harmful_mutant_is_not_proved(mutant: Mutant, thorough: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_harmful_mutant_is_not_proved(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Z3 must not say that what is false is true: neither as it proves the real specification nor in another way.
 
     From the lemmas it may follow. But they are to be proved, too, and do not count here.
     """
-    patience = AT_ONCE if thorough else 0.1  # seconds; most of what is proved takes less
+    patience = AT_ONCE if THOROUGH else 0.1  # seconds; most of what is proved takes less
     monkeypatch.setattr("raftcheck.prove.safety.portfolio.BRIEFLY", patience)
     portfolio, known = Portfolio(replace(mutant.specification, lemmas={})), load()
     for obligation in obligations_of(mutant):

@@ -21,7 +21,7 @@ from raftcheck.prove.safety.portfolio import STRATEGIES, Found, Portfolio
 from raftspec.logic import FALSE, Claim, Specification, all_of, for_all, implies
 from raftspec.proof import RAFT
 from raftspec.raft import current_term, leader, n, p
-from tests.conftest import ROOT
+from tests.conftest import ROOT, THOROUGH
 
 OBLIGATIONS = list(obligations(RAFT))
 
@@ -90,9 +90,9 @@ FALSE_CLAIMS = [
 @pytest.mark.parametrize("claim", FALSE_CLAIMS, ids=lambda claim: claim.name)
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda name: name)
 def test_what_is_false_is_not_proved_by_any_strategy(
-    claim: Claim, strategy: str, thorough: bool, monkeypatch: pytest.MonkeyPatch
+    claim: Claim, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not thorough:
+    if not THOROUGH:
         monkeypatch.setattr("raftcheck.prove.safety.portfolio.BRIEFLY", 0.5)
     specification = replace(RAFT, safety=(*RAFT.safety, claim))
     support = tuple(invariant.name for invariant in RAFT.invariants)

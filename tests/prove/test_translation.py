@@ -17,6 +17,7 @@ from raftspec.concrete import Concrete, State, Value, cluster
 from raftspec.logic import Function, Kind, Sort
 from raftspec.proof import RAFT
 from raftspec.raft import ENTRY, QUORUM, term_of
+from tests.conftest import cases
 
 SERVERS, NUMBERS, MESSAGES = 3, 4, 2
 CONCRETE = Concrete(RAFT, cluster(SERVERS, NUMBERS, NUMBERS, MESSAGES))
@@ -62,7 +63,7 @@ def runs(seed: int, length: int) -> Iterator[Run]:
     yield from Walker(CONCRETE, guided=0.9).walk(Random(seed), length)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(cases(3)))
 def test_claims_are_true_of_the_same_states(seed: int) -> None:
     random = Random(seed)
     said = set()

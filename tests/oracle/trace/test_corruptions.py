@@ -17,7 +17,7 @@ import pytest
 
 from raftcheck.oracle import Judgement
 from raftcheck.oracle.trace.api import judge_trace
-from tests.conftest import ROOT
+from tests.conftest import ROOT, cases
 from tests.oracle.trace.corruptions import KINDS, Corruption, Trace, corruptions, why_legal
 from tests.oracle.trace.laws import BEGINNINGS, Broken, first_broken
 from tests.oracle.trace.shown import Event
@@ -72,11 +72,9 @@ def test_the_example_is_legal_and_breaks_no_law() -> None:
 
 
 @pytest.mark.parametrize("seed", [*range(10), 100])
-def test_impossible_corruptions_are_rejected_in_time_and_legal_ones_accepted(
-    seed: int, tmp_path: Path, thorough: bool
-) -> None:
-    """500 corruptions with the seeds 0 to 9, 50 with another; a fifth of them if there is little time."""
-    for corruption in islice(corruptions(example(), seed), EACH if thorough else EACH // 5):
+def test_impossible_corruptions_are_rejected_in_time_and_legal_ones_accepted(seed: int, tmp_path: Path) -> None:
+    """500 corruptions with the seeds 0 to 9, 50 with another; a fifth of all if there is little time."""
+    for corruption in islice(corruptions(example(), seed), cases(EACH, part=5)):
         kind, broken = class_of(corruption)
         judgement = judged(tmp_path, corruption, broken)
         context = f"{corruption}, {kind} by {broken}:\n{judgement}"
@@ -90,13 +88,15 @@ def test_impossible_corruptions_are_rejected_in_time_and_legal_ones_accepted(
 
 
 def test_few_corruptions_are_undetermined_and_all_kinds_occur() -> None:
+    each = cases(EACH, part=5)
     found = Counter[tuple[str, Class]]()
     for seed in range(10):
-        for corruption in islice(corruptions(example(), seed), EACH):
+        for corruption in islice(corruptions(example(), seed), each):
             found[corruption.kind, class_of(corruption)[0]] += 1
+    total = 10 * each
     undetermined = {kind: count for (kind, name), count in found.items() if name == "undetermined"}
-    assert found.total() == 500
+    assert found.total() == total
     assert {kind for kind, _ in found} == set(KINDS)
-    assert sum(undetermined.values()) <= 5, undetermined
-    assert sum(count for (_, name), count in found.items() if name == "legal") >= 100
-    assert sum(count for (_, name), count in found.items() if name == "impossible") >= 300
+    assert sum(undetermined.values()) <= max(3, total // 100), undetermined
+    assert sum(count for (_, name), count in found.items() if name == "legal") >= total // 7
+    assert sum(count for (_, name), count in found.items() if name == "impossible") >= total * 3 // 5
