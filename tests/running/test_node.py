@@ -6,7 +6,7 @@ from statistics import median
 import pytest
 
 from raftimpl.messages import AppendEntries, AppendEntriesResponse, RequestVoteResponse
-from raftimpl.running.lessor import Lessor
+from raftimpl.running.lessor import SPARE, Lessor
 from raftimpl.running.node import Node
 from raftimpl.running.ports import DiskError
 from raftimpl.running.timing import Limits
@@ -321,7 +321,8 @@ async def test_a_lease_that_is_granted_again_has_all_its_time() -> None:
 
 def test_what_ends_a_lease_is_asked_until_it_is_answered() -> None:
     now, store = 0.0, Store()
-    lessor = Lessor(lambda: now, store)
+    lessor = Lessor(lambda: now)
+    lessor.begin_office(store)
     lessor.applied(store.apply(LeaseGrant(id=7, ttl=3)))
     now = 2.9
     assert list(lessor.expired()) == []
@@ -340,6 +341,21 @@ def test_what_ends_a_lease_is_asked_until_it_is_answered() -> None:
     assert list(lessor.expired()) == []
 
 
+def test_deadlines_are_forgotten_with_their_leases() -> None:
+    now, store = 0.0, Store()
+    lessor = Lessor(lambda: now)
+    lessor.begin_office(store)
+    for id in range(1, 20_000):
+        lessor.applied(store.apply(LeaseGrant(id, ttl=86_400)))
+        if id % 10:
+            lessor.applied(store.apply(LeaseRevoke(id)))
+        else:
+            lessor.applied(store.apply(LeaseKeepAlive(id)))
+    assert len(lessor._deadlines) <= len(lessor._next) <= 2 * len(store.leases()) + SPARE
+    now = 86_400
+    assert {request.id for request in lessor.expired()} == set(store.leases())
+
+
 @in_virtual_time
 async def test_leadership_is_handed_over() -> None:
     async with nodes() as world:
@@ -351,6 +367,28 @@ async def test_leadership_is_handed_over() -> None:
         await asyncio.gather(*writing)
         with pytest.raises(RequestError, match="not leader"):
             await leader.move_leader(target)
+
+
+async def write_all_the_time(node: Node) -> None:
+    while True:
+        await node.write(Put(KEY))
+
+
+@in_virtual_time
+async def test_leadership_is_handed_over_while_others_forward_writes() -> None:
+    for seed in range(10):
+        async with nodes(seed=seed) as world:
+            leader = await world.leader()
+            others = [node for node in world.up.values() if node is not leader]
+            writers = [asyncio.create_task(write_all_the_time(node)) for node in others for _ in range(10)]
+            await asyncio.sleep(0.5)
+            began = asyncio.get_running_loop().time()
+            await leader.move_leader(others[0].state.id)
+            assert asyncio.get_running_loop().time() - began < 3 * leader.timing.heartbeat_interval
+            await asyncio.sleep(0.5)
+            assert not any(writer.done() for writer in writers)
+            for writer in writers:
+                writer.cancel()
 
 
 @in_virtual_time
@@ -430,6 +468,19 @@ async def test_a_leader_that_is_deposed_waits_like_every_other_server() -> None:
         while leader.state.role is not Role.CANDIDATE:
             await asyncio.sleep(0.01)
         assert asyncio.get_running_loop().time() - deposed >= leader.timing.election_timeout
+
+
+@in_virtual_time
+async def test_a_leader_that_was_held_up_hears_its_followers_before_it_steps_aside() -> None:
+    async with nodes() as world:
+        leader = await world.leader()
+        term = leader.state.current_term
+        timers = leader._timers
+        timers._beat_due -= 10
+        timers._heard = dict.fromkeys(timers._heard, -10.0)
+        timers._beat()
+        await asyncio.sleep(0.5)
+        assert (leader.state.role, leader.state.current_term) == (Role.LEADER, term)
 
 
 @in_virtual_time

@@ -12,13 +12,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from random import Random
 from typing import Any, Protocol
 
 from raftimpl.cluster import Cluster
 from raftimpl.errors import MalformedInputError
 from raftimpl.invariants import require_invariants
-from raftimpl.messages import Message
+from raftimpl.messages import ForwardedRequest, Message
 from raftimpl.raft import step as raft_step
 from raftimpl.running.counting import Counters
 from raftimpl.running.lessor import Lessor
@@ -88,7 +89,7 @@ class Node:
         self.cluster, self.disk, self.transport = cluster, disk, transport
         self.state = cluster.start(server, disk.durable)
         self.machine = machine_on(disk)
-        self.lessor = Lessor(loop.time, self.machine.store)
+        self.lessor = Lessor(loop.time)
         self.counters = Counters()
         self.timing, self.limits = timing, limits
         self._loop, self._witness, self._clock = loop, witness, 0
@@ -103,6 +104,7 @@ class Node:
         self._saving = Saving(disk, limits, self.machine, self.state.log.snapshot)
         self._watchers: list[asyncio.Future[None]] = []
         self._transferring = False
+        self._held_back: list[tuple[Input, int]] = []
         self._proposed_at = 0.0
         self._lease_tasks: set[asyncio.Task[None]] = set()
 
@@ -128,7 +130,10 @@ class Node:
         await future
 
     async def move_leader(self, target: int) -> None:
-        """Hand leadership over; return when another server leads (thesis 3.10). Clients' writes wait meanwhile."""
+        """Hand leadership over; return when another server leads (thesis 3.10).
+
+        Clients' writes wait meanwhile, those that others forward as well: the next leader needs all of the log first.
+        """
         if self.state.role is not Role.LEADER:
             raise not_leader()
         if target == self.state.id:
@@ -143,6 +148,8 @@ class Node:
             raise transfer_timed_out() from None
         finally:
             self._transferring = False
+            self._inbox.extend(self._held_back)
+            self._held_back.clear()
             self._news.set()
 
     async def changed(self) -> None:
@@ -220,7 +227,7 @@ class Node:
         before = self.state
         records = self.disk.records
         for _ in range(min(len(self._inbox), self.limits.inputs)):
-            self._take(*self._inbox.popleft())
+            self._take_or_hold_back(*self._inbox.popleft())
         self._take_from_clients()
         if self._inbox:
             self._news.set()
@@ -234,6 +241,14 @@ class Node:
         if (before.leader_id, before.current_term) != (self.state.leader_id, self.state.current_term):
             self._leader_changed(before)
         self._saving.after_turn(self.state, self.give)
+
+    def _take_or_hold_back(self, input: Input, clock: int) -> None:
+        """Take one input to the core, unless it has to wait until leadership is handed over."""
+        is_write = isinstance(input, Receive) and isinstance(input.message, ForwardedRequest)
+        if self._transferring and is_write:
+            self._held_back.append((input, clock))
+        else:
+            self._take(input, clock)
 
     def _take(self, input: Input, clock: int = 0) -> None:
         """Take one step of the core."""
@@ -254,6 +269,15 @@ class Node:
             self._clock = max(self._clock, clock) + 1
             self._witness.stepped(self._clock, before, input, step, self.disk.records)
         self._timers.took(input, self.state)
+        if (before.role is Role.LEADER) != (step.state.role is Role.LEADER):
+            self._begin_or_end_office()
+
+    def _begin_or_end_office(self) -> None:
+        """Note that this server leads now, or does not any more."""
+        if self.state.role is Role.LEADER:
+            self.lessor.begin_office(self.machine.store)
+        else:
+            self.lessor.end_office()
 
     def _take_from_clients(self) -> None:
         """Propose the next batch of writes and ask for the next reads, if it is known whom."""
@@ -292,7 +316,6 @@ class Node:
         """Become what a snapshot holds."""
         self.machine = thaw(self.disk.read_snapshot(output.snapshot.content))
         self._saving.restored(self.machine, output.snapshot)
-        self.lessor.begin_all(self.machine.store)
         self._writes.restored(self.machine.sessions.get(self.state.id, (0, 0)))
 
     def _apply(self, output: Apply) -> None:
@@ -301,8 +324,9 @@ class Node:
         self._saving.applied(output.entry)
         if applied is None or applied.is_repeated:
             return
-        for answer in applied.answers:
-            self.lessor.applied(answer)
+        if self.state.role is Role.LEADER:
+            for answer in applied.answers:
+                self.lessor.applied(answer)
         self._writes.applied(applied)
 
     def _read_ready(self, output: ReadReady) -> None:
@@ -328,7 +352,7 @@ class Node:
         if is_late and self.state.role is not Role.LEADER:
             self._propose_again()
         if self.state.role is Role.LEADER and not self._transferring:
-            for request in self.lessor.expired():
+            for request in islice(self.lessor.expired(), self.limits.expired_leases):
                 self._expire_later(request)
         self._news.set()
 
@@ -341,8 +365,6 @@ class Node:
     def _leader_changed(self, before: ServerState) -> None:
         if self.state.leader_id is not None and self.state.leader_id != before.leader_id:
             self.counters.leader_changes += 1
-        if self.state.role is Role.LEADER and before.role is not Role.LEADER:
-            self.lessor.begin_all(self.machine.store)
         self._propose_again()
         self._reads.ask_again()
         self._notify()

@@ -81,7 +81,7 @@ class Timers:
         """See what has run out, and come again when the next may."""
         now = self._loop.time()
         if now - self._beat_due > self._timing.election_timeout / 2:
-            self.reset_election()  # this server was held up; what a leader may have said is still to be read
+            self._excuse(now)
         if self._leads:
             self._give(HeartbeatTimeout())
             if not self._hears_quorum(now):
@@ -95,6 +95,11 @@ class Timers:
             wait = max(0.001, min(wait, self._election_due - now))
         self._beat_due = now + wait
         self._handle = self._loop.call_later(wait, self._beat)
+
+    def _excuse(self, now: float) -> None:
+        """Let nobody be late: this server was held up itself, and what others have said is still to be read."""
+        self.reset_election()
+        self._heard = dict.fromkeys(self._peers, now)
 
     def _hears_quorum(self, now: float) -> bool:
         """Tell whether a quorum has answered within an election timeout (thesis 6.2)."""
