@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from raftimpl.errors import InvariantViolationError, MalformedInputError
 from raftimpl.messages import Entry, Snapshot
@@ -98,8 +99,10 @@ def met(path: Path, marks: Sequence[int]) -> bool:
 
 def marks_of(path: Path) -> tuple[int, ...]:
     folder = opened(path)
-    folder.close()
-    return folder.marks
+    try:
+        return asyncio.run(folder.show_marks())
+    finally:
+        folder.close()
 
 
 def test_a_folder_is_known_by_its_openings(tmp_path: Path) -> None:
@@ -125,13 +128,52 @@ def test_servers_that_are_met_at_the_same_time(folder: Folder) -> None:
     assert not asyncio.run(folder.meet(49, [0]))
 
 
+def test_a_server_that_starts_often_in_vain_keeps_its_old_marks(tmp_path: Path) -> None:
+    last = marks_of(tmp_path)[-1]
+    for _ in range(5):
+        opened(tmp_path).close()
+    marks = marks_of(tmp_path)
+    assert (len(marks), marks[0]) == (2, last)
+    assert opened_often(tmp_path) == 7
+
+
+def opened_often(path: Path) -> int:
+    folder = opened(path)
+    folder.close()
+    return folder.incarnation - 1
+
+
 def test_the_oldest_marks_are_forgotten() -> None:
     openings = Openings()
     for _ in range(KEPT):
-        openings = openings.with_another()
-    later = openings.with_another()
+        openings = replace(openings.with_another(0), is_shown=True)
+    later = openings.with_another(0)
     assert (later.count, len(later.marks)) == (KEPT + 1, KEPT)
     assert later.marks[:-1] == openings.marks[1:]
+
+
+def test_a_log_from_another_time_is_refused(tmp_path: Path) -> None:
+    """The rest of the folder is as it was."""
+    data, copy = tmp_path / "data", tmp_path / "copy"
+    for number in range(1, 3):
+        folder = opened(data)
+        folder.append(entry(number))
+        asyncio.run(folder.sync())
+        folder.close()
+        if number == 1:
+            shutil.copytree(data, copy)
+    opened(data).close()
+    for name in ("wal", "synced", "snapshots"):
+        there = data / name
+        if there.is_dir():
+            shutil.rmtree(there)
+            shutil.copytree(copy / name, there)
+        else:
+            shutil.copy(copy / name, there)
+    with pytest.raises(
+        DiskError, match=f"{data / 'wal'} ends with record 1, and had 2 when the folder was last opened"
+    ):
+        opened(data)
 
 
 # Whose it is

@@ -8,8 +8,8 @@ import pytest
 
 from raftimpl.messages import AppendEntries, Entry, InstallSnapshot, Message, RequestVote, Snapshot
 from raftimpl.running.frames import read_frame, write_frame
-from raftimpl.running.greetings import ANSWERS, ENCODER, VERSION, Answer, Greeting, PeerError
-from raftimpl.running.transport import TcpTransport
+from raftimpl.running.greetings import ANSWERS, ENCODER, LONGEST_GREETING, VERSION, Answer, Greeting, PeerError
+from raftimpl.running.transport import MOST_STRANGERS, TcpTransport
 
 CLUSTER = 0xC1
 
@@ -17,11 +17,12 @@ CLUSTER = 0xC1
 class Storage:
     """Keeps snapshots in memory."""
 
-    marks = (1, 2)
-
     def __init__(self) -> None:
         self.kept: dict[bytes, bytes] = {}
         self.needed_mark = 1
+
+    async def show_marks(self) -> tuple[int, ...]:
+        return (1, 2)
 
     async def meet(self, server: int, marks: Sequence[int]) -> bool:
         return self.needed_mark in marks
@@ -203,6 +204,29 @@ def test_strangers_are_told_why_they_are_refused(greeting: Greeting, text: str) 
             writer.close()
 
     asyncio.run(main())
+
+
+@on_a_loop
+async def test_strangers_cannot_take_all_room() -> None:
+    async with pair() as (first, second):
+        await sent_until_received(first, second, RequestVote(1, 0, 0))
+        address = first.transport.peers[1]
+        idle = [await asyncio.open_connection(*address) for _ in range(MOST_STRANGERS)]
+        await asyncio.sleep(0.05)
+        reader, writer = await asyncio.open_connection(*address)
+        assert await reader.read() == b""
+        assert (await sent_until_received(first, second, RequestVote(2, 0, 0)))[1] == RequestVote(2, 0, 0)
+        for _, each in [*idle, (reader, writer)]:
+            each.close()
+
+
+@on_a_loop
+async def test_a_greeting_that_is_too_long_is_not_waited_for() -> None:
+    async with pair() as (first, _):
+        reader, writer = await asyncio.open_connection(*first.transport.peers[1])
+        writer.write((LONGEST_GREETING + 1).to_bytes(4))
+        assert await reader.read() == b""
+        writer.close()
 
 
 @on_a_loop

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from raftimpl.messages import Message
 from raftimpl.running.frames import read_frame, write_frame
@@ -39,8 +39,9 @@ SOCKET_OPTIONS = tuple(
 
 
 class Dialler:
-    """Connects a server to the others. `peers` tells where each of them listens, `marks` and `client_urls` are its own.
+    """Connects a server to the others. `peers` tells where each of them listens.
 
+    `client_urls` is where its own clients go; `show_marks` returns its folder's marks, by which the others know it.
     `must_stop` is called with the reason if another server knows that this one has forgotten what it promised.
     """
 
@@ -49,23 +50,24 @@ class Dialler:
         cluster_id: int,
         server: int,
         peers: dict[int, Address],
-        marks: tuple[int, ...],
+        show_marks: Callable[[], Awaitable[tuple[int, ...]]],
         client_urls: tuple[str, ...],
         tls: ssl.SSLContext | None,
     ) -> None:
         self.peers, self._cluster_id, self._server = peers, cluster_id, server
-        self._marks, self._client_urls, self._tls = marks, client_urls, tls
+        self._show_marks, self._client_urls, self._tls = show_marks, client_urls, tls
         self.must_stop: Callable[[str], None] = lambda _: None
 
     async def dial(self, to: int, snapshot: bytes | None = None, lease: int | None = None) -> Connection:
         """Connect to a server and greet it. Raises what is in NO_CONNECTION; PeerError if it refuses."""
         host, port = self.peers[to]
+        marks = await self._show_marks()
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection(host, port, ssl=self._tls)
             end_when_cut(writer)
             try:
                 greeting = Greeting(
-                    VERSION, self._cluster_id, self._server, to, self._marks, self._client_urls, snapshot, lease
+                    VERSION, self._cluster_id, self._server, to, marks, self._client_urls, snapshot, lease
                 )
                 write_frame(writer, ENCODER.encode(greeting))
                 answer = ANSWERS.decode(await read_frame(reader))

@@ -17,13 +17,17 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from raftimpl.errors import MalformedInputError
 from raftimpl.running.files import SYSTEM, UNFINISHED, File, Files, System
 from raftimpl.running.openings import Acquaintances, Openings
 from raftimpl.running.ports import DiskError
 from raftimpl.running.records import FORMAT, Damage, Identity, record_at
+from raftimpl.running.recovery import WHAT_TO_DO
 from raftimpl.running.sealed import read_sealed, seal
 from raftimpl.running.snapshots import NAME, Snapshots
 from raftimpl.running.wal import SEGMENT_BYTES, WriteAheadLog, create_log
@@ -58,10 +62,13 @@ class Folder:
         """Open a folder that was created and is locked: first read all, then repair what may be repaired."""
         self.path, self._files, self._lock = path, files, lock
         check_owner(files, path / IDENTITY, identity)
-        self._openings = read_sealed(files, path / OPENINGS, Openings).with_another()
+        openings = read_sealed(files, path / OPENINGS, Openings)
         self._acquaintances = Acquaintances(files, path / PEERS)
         self._log = WriteAheadLog(files, path / LOG, path / MARK, identity, segment_bytes)
         self._snapshots = Snapshots(files, path / SNAPSHOTS)
+        self._require_all(openings.records)
+        self._openings = openings.with_another(self._log.records)
+        self._showing = Lock()
         self.durable = self._log.found.durable
         if self.durable.log.snapshot.last_included_index:
             self._snapshots.verify(self.durable.log.snapshot.content)
@@ -107,10 +114,21 @@ class Folder:
         """The how many-th opening this is, from 1 on."""
         return self._openings.count
 
-    @property
-    def marks(self) -> tuple[int, ...]:
-        """By what other servers know the folder: the marks of its openings, this one's last."""
+    async def show_marks(self) -> tuple[int, ...]:
+        """Return by what other servers know the folder: the marks of its openings, this one's last.
+
+        From now on that one is kept, durably, for others may have seen it. Raises DiskError.
+        """
+        if not self._openings.is_shown:
+            await self._store(self._keep_mark)
         return self._openings.marks
+
+    def _keep_mark(self) -> None:
+        with self._showing:
+            if not self._openings.is_shown:
+                shown = replace(self._openings, is_shown=True)
+                self._files.replace(self.path / OPENINGS, seal(shown))
+                self._openings = shown
 
     async def meet(self, server: int, marks: Sequence[int]) -> bool:
         """Tell whether another server's folder is the one that was here last, and remember it. Raises DiskError."""
@@ -186,6 +204,14 @@ class Folder:
             self._storing.shutdown()
             self._log.close()
             self._lock.close()
+
+    def _require_all(self, records: int) -> None:
+        """Raise DiskError if the log has fewer records than it had when the folder was last opened."""
+        if self._log.records < records:
+            raise DiskError(
+                f"{self.path / LOG} ends with record {self._log.records}, and had {records} when the folder was last"
+                f" opened: it is from another time. {WHAT_TO_DO}"
+            )
 
     def _clean(self) -> None:
         """Remove what only a crash can have left behind; count the opening."""

@@ -23,13 +23,15 @@ def write_frame(writer: asyncio.StreamWriter, payload: bytes) -> None:
     writer.write(len(payload).to_bytes(4) + payload)
 
 
-async def read_frame(reader: asyncio.StreamReader, progress: Callable[[], None] | None = None) -> bytes:
-    """Return the next frame; `progress` is called for every piece of a long one.
+async def read_frame(
+    reader: asyncio.StreamReader, progress: Callable[[], None] | None = None, longest: int = LONGEST
+) -> bytes:
+    """Return the next frame, of at most `longest` bytes; `progress` is called for every piece of a long one.
 
     Raises EOFError if the connection ends, FrameError for what is no frame.
     """
     length = int.from_bytes(await reader.readexactly(4))
-    if length > LONGEST:
+    if length > longest:
         raise FrameError(f"a frame of {length} bytes: this is no connection between servers")
     if length <= PIECE or progress is None:
         return await reader.readexactly(length)

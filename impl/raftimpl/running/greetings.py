@@ -7,8 +7,12 @@ import msgspec
 
 from raftimpl.errors import RaftError
 from raftimpl.messages import Message
+from raftimpl.running.ports import DiskError
 
 VERSION = 1
+
+LONGEST_GREETING = 128 << 10
+"""Bytes; the marks of a folder are 37 KiB at most."""
 
 FORGETFUL = (
     "server {server} was here with another data folder, or with a later state of this one: what it has promised"
@@ -54,7 +58,7 @@ class PeerError(RaftError):
     """Another server will not talk to this one, or not in this way. The text says why."""
 
 
-NO_CONNECTION = (OSError, EOFError, TimeoutError, PeerError, msgspec.DecodeError)
+NO_CONNECTION = (OSError, EOFError, TimeoutError, PeerError, DiskError, msgspec.DecodeError)
 """What is raised when another server cannot be reached, or does not answer as it should."""
 
 

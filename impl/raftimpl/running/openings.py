@@ -19,14 +19,21 @@ KEPT = 4_096
 
 
 class Openings(Value, frozen=True):
-    """How often a folder was opened, and the random marks of the last times, oldest first."""
+    """How often a folder was opened, and the random marks of the last times, oldest first.
+
+    `records` is how many the log had by the last opening: it can only have more since. A mark that nobody was shown is
+    not kept: a server that cannot start may be started very often.
+    """
 
     count: int = 0
+    records: int = 0
+    is_shown: bool = False
     marks: tuple[int, ...] = ()
 
-    def with_another(self) -> "Openings":
-        """Return them with one more."""
-        return Openings(self.count + 1, (*self.marks, secrets.randbits(63))[-KEPT:])
+    def with_another(self, records: int) -> "Openings":
+        """Return them with one more, which finds so many records."""
+        kept = self.marks if self.is_shown else self.marks[:-1]
+        return Openings(self.count + 1, records, False, (*kept, secrets.randbits(63))[-KEPT:])
 
 
 class Acquaintances:

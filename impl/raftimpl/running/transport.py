@@ -26,6 +26,7 @@ from raftimpl.running.greetings import (
     ENVELOPES,
     FORGETFUL,
     GREETINGS,
+    LONGEST_GREETING,
     NO_CONNECTION,
     SECONDS,
     Answer,
@@ -35,13 +36,15 @@ from raftimpl.running.greetings import (
 from raftimpl.running.logs import logger
 from raftimpl.running.ports import DiskError, Listener
 
+MOST_STRANGERS = 64
+"""Connections that may be open and not greeted yet; more are closed at once."""
+
 
 class Storage(Protocol):
     """What the transport needs of the folder: snapshots, and by what servers know each other."""
 
-    @property
-    def marks(self) -> tuple[int, ...]:
-        """The marks of this server's folder."""
+    async def show_marks(self) -> tuple[int, ...]:
+        """Return the marks of this server's folder, which it keeps from now on."""
 
     async def meet(self, server: int, marks: Sequence[int]) -> bool:
         """Tell whether another server's folder is the one that was here last, and remember it."""
@@ -91,17 +94,22 @@ class TcpTransport:
         self.client_urls: dict[int, tuple[str, ...]] = {}
         """Where other servers' clients go, as far as they have said it."""
         self._storage, self._listen_tls = storage, listen_tls
-        self._dialler = Dialler(cluster_id, server, peers, storage.marks, own_client_urls, dial_tls)
+        self._dialler = Dialler(cluster_id, server, peers, storage.show_marks, own_client_urls, dial_tls)
         self._links = {peer: Link(self._dialler, peer) for peer in peers}
         self._listener: Listener = Deaf()
         self._accepting: list[asyncio.Server] = []
         self._incoming: set[asyncio.Task[None]] = set()
+        self._strangers = 0
         self._shipping: dict[int, asyncio.Task[None]] = {}
 
     async def listen(self, addresses: Iterable[Address]) -> list[Address]:
         """Accept connections at these addresses; return them, with the ports that were chosen for 0. Raises OSError."""
         for host, port in addresses:
-            self._accepting.append(await asyncio.start_server(self._accept, host, port, ssl=self._listen_tls))
+            patience = PATIENCE if self._listen_tls else None
+            accepting = await asyncio.start_server(
+                self._accept, host, port, ssl=self._listen_tls, ssl_handshake_timeout=patience
+            )
+            self._accepting.append(accepting)
         return [each.getsockname()[:2] for accepting in self._accepting for each in accepting.sockets]
 
     def start(self, listener: Listener) -> None:
@@ -129,6 +137,9 @@ class TcpTransport:
     # What others send
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._strangers >= MOST_STRANGERS:
+            writer.close()
+            return
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._incoming.add(task)
         task.add_done_callback(self._incoming.discard)
@@ -137,8 +148,7 @@ class TcpTransport:
         """Greet, then take what comes until the connection ends."""
         end_when_cut(writer)
         try:
-            async with asyncio.timeout(PATIENCE):
-                greeting = await read_frame(reader)
+            greeting = await self._greeting(reader)
             answer = await self._answer(greeting)
             write_frame(writer, ENCODER.encode(answer))
             if answer.refusal:
@@ -159,6 +169,15 @@ class TcpTransport:
             logger.debug("a connection ended", error=str(error) or type(error).__name__)
         finally:
             writer.close()
+
+    async def _greeting(self, reader: asyncio.StreamReader) -> bytes:
+        """Return what a stranger says first."""
+        self._strangers += 1
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await read_frame(reader, longest=LONGEST_GREETING)
+        finally:
+            self._strangers -= 1
 
     async def _answer(self, encoded: bytes) -> Answer:
         """Return what to say to whoever has greeted so."""
@@ -212,7 +231,7 @@ class TcpTransport:
         except NO_CONNECTION:
             return
         try:
-            for chunk in self._storage.read_snapshot(name):
+            for chunk in await asyncio.to_thread(self._storage.read_snapshot, name):
                 write_frame(writer, chunk)
                 await writer.drain()
                 async with asyncio.timeout(PATIENCE):
