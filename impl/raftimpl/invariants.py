@@ -98,4 +98,15 @@ def require_invariants(before: ServerState, step: Step) -> None:
     """Raise InvariantViolationError, naming the invariant and the server, if the step breaks one."""
     for name, holds in INVARIANTS.items():
         if not holds(before, step):
-            raise InvariantViolationError(f"server {before.id} breaks {name!r}: {before!r} became {step.state!r}")
+            raise InvariantViolationError(
+                f"server {before.id} breaks {name!r}: {summary(before)} became {summary(step.state)}"
+            )
+
+
+def summary(state: ServerState) -> str:
+    """Return what a server is, without what clients have written."""
+    log = state.log
+    return (
+        f"({state.role.value} of term {state.current_term}, voted for {state.voted_for},"
+        f" log {log.first_index} to {log.last_index} ending in term {log.last_term}, committed {state.commit_index})"
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from raftcheck.cli.main import main
-from tests.running.processes import GatewayError, running
+from tests.running.processes import PATIENCE, GatewayError, running
 
 
 def test_a_write_through_any_server_is_read_from_every_server(tmp_path: Path) -> None:
@@ -86,6 +86,26 @@ def test_a_folder_that_is_in_use_or_an_others_is_refused(tmp_path: Path, capfd: 
         assert "belongs to cluster" in last_message(capfd)
 
 
+def test_a_server_with_a_folder_of_another_time_does_not_stop_the_others(tmp_path: Path) -> None:
+    """Two of three have begun anew. The third one knows other folders of theirs, but they are the majority."""
+    with running(tmp_path) as cluster:
+        cluster.client(0).put("name", "x")
+        for server in range(3):
+            cluster.terminate(server)
+        for server in range(2):
+            shutil.rmtree(tmp_path / cluster.servers[server].name)
+            cluster.restart(server)
+        cluster.client(cluster.leader()).put("name", "y")
+        cluster.restart(2)
+        deadline = time.monotonic() + PATIENCE
+        while not any("has met s1 with another data folder" in str(line) for line in cluster.logs(2)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(3)
+        cluster.client(0).put("name", "z")
+        assert cluster.client(1).get("name") == "z"
+
+
 @pytest.mark.parametrize("folder", ["new", "older"])
 def test_a_server_that_has_forgotten_what_it_promised_stops(tmp_path: Path, folder: str) -> None:
     with running(tmp_path) as cluster:
@@ -104,7 +124,7 @@ def test_a_server_that_has_forgotten_what_it_promised_stops(tmp_path: Path, fold
         for _ in range(2):
             cluster.restart(1)
             assert cluster.exit_code(1) == 2
-            assert "was here with another data folder, or with a later" in str(cluster.logs(1)[-1]["msg"])
+            assert "has met s2 with another data folder, or with a later" in str(cluster.logs(1)[-1]["msg"])
         shutil.rmtree(data)
         (tmp_path / "kept").rename(data)
         cluster.restart(1)

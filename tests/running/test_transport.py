@@ -1,7 +1,7 @@
 """Messages between servers over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,6 +12,7 @@ from raftimpl.running.greetings import ANSWERS, ENCODER, LONGEST_GREETING, VERSI
 from raftimpl.running.transport import MOST_STRANGERS, TcpTransport
 
 CLUSTER = 0xC1
+NAMES = ("s1", "s2")
 
 
 class Storage:
@@ -42,7 +43,7 @@ class Peer:
         self.transport, self.storage = transport, storage
         self.received: asyncio.Queue[tuple[int, Message, int]] = asyncio.Queue()
         self.has_room = True
-        self.reasons_to_stop: list[str] = []
+        self.distrusted_by: dict[int, str] = {}
         self.heard: list[int] = []
         self.missed: list[int] = []
 
@@ -58,8 +59,8 @@ class Peer:
     def lost(self, sender: int) -> None:
         self.missed.append(sender)
 
-    def must_stop(self, reason: str) -> None:
-        self.reasons_to_stop.append(reason)
+    def distrusted(self, by: Mapping[int, str]) -> None:
+        self.distrusted_by.update(by)
 
     async def next(self) -> tuple[int, Message, int]:
         async with asyncio.timeout(10):
@@ -71,7 +72,9 @@ async def pair(cluster_of_second: int = CLUSTER) -> AsyncIterator[tuple[Peer, Pe
     peers = []
     for server, cluster in ((0, CLUSTER), (1, cluster_of_second)):
         storage = Storage()
-        transport = TcpTransport(cluster, server, {1 - server: ("127.0.0.1", 0)}, storage, (f"http://c{server}:1",))
+        transport = TcpTransport(
+            cluster, server, {1 - server: ("127.0.0.1", 0)}, NAMES, storage, (f"http://c{server}:1",)
+        )
         peers.append(Peer(transport, storage))
     first, second = peers
     for one, other in ((first, second), (second, first)):
@@ -188,8 +191,8 @@ async def test_a_lease_is_asked_about() -> None:
 REFUSED: list[tuple[Greeting, str]] = [
     (Greeting(VERSION + 1, CLUSTER, 0, 1, (1,)), "the peer protocol here has version 1, there 2"),
     (Greeting(VERSION, 0xBAD, 0, 1, (1,)), "this server belongs to cluster c1, not bad"),
-    (Greeting(VERSION, CLUSTER, 0, 2, (1,)), "this is server 1; server 0 looks for server 2"),
-    (Greeting(VERSION, CLUSTER, 5, 1, (1,)), "this is server 1; server 5 looks for server 1"),
+    (Greeting(VERSION, CLUSTER, 0, 2, (1,)), "this is s2; s1 looks for server 2"),
+    (Greeting(VERSION, CLUSTER, 5, 1, (1,)), "this is s2; server 5 looks for s2"),
 ]
 
 
@@ -230,15 +233,27 @@ async def test_a_greeting_that_is_too_long_is_not_waited_for() -> None:
 
 
 @on_a_loop
-async def test_a_server_that_has_forgotten_is_told_to_stop() -> None:
+async def test_servers_of_which_one_has_forgotten_do_not_talk() -> None:
     async with pair() as (first, second):
         second.storage.needed_mark = 3
         async with asyncio.timeout(10):
-            while not first.reasons_to_stop:
+            while not first.distrusted_by:
                 await asyncio.sleep(0.01)
-        assert first.reasons_to_stop[0].startswith("server 0 was here with another data folder")
-        assert second.reasons_to_stop == []
+        assert first.distrusted_by[1].startswith("s2 has met s1 with another data folder, or with a later state")
+        assert second.distrusted_by == {}
+        for _ in range(100):
+            first.transport.send(1, RequestVote(1, 0, 0), 7)
+            second.transport.send(0, RequestVote(1, 0, 0), 7)
+            await asyncio.sleep(0.01)
         assert second.received.empty()
+        assert first.received.qsize() < 100, "it has stopped to listen"
+        with pytest.raises(PeerError, match="s2 does not trust the data folder of s1, so s1 does not listen to s2"):
+            await second.transport._dialler.dial(0)
+        second.storage.needed_mark = 1
+        assert await sent_until_received(first, second, RequestVote(2, 0, 0))
+        while first.received.qsize():
+            first.received.get_nowait()
+        assert await sent_until_received(second, first, RequestVote(2, 0, 0))
 
 
 @on_a_loop

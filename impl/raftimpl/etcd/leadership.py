@@ -29,8 +29,12 @@ class Leadership:
 
     @property
     def present(self) -> bool:
-        """Whether a leader is known."""
-        return self._backend.leader != 0
+        """Whether a leader is known, or none has been since the start: one that never was is not lost.
+
+        Clients that come back to a server after its restart would else give up. etcd lets them wait until it has joined
+        the others.
+        """
+        return self._backend.leader != 0 or self._backend.measurements().leader_changes == 0
 
     def require(self) -> None:
         """Raise RequestError if no leader is known."""

@@ -3,11 +3,11 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from raftimpl.messages import Message
 from raftimpl.running.frames import read_frame, write_frame
-from raftimpl.running.greetings import ANSWERS, ENCODER, NO_CONNECTION, VERSION, Envelope, Greeting, PeerError
+from raftimpl.running.greetings import ANSWERS, ENCODER, NO_CONNECTION, VERSION, Answer, Envelope, Greeting, PeerError
 from raftimpl.running.logs import logger
 
 Address = tuple[str, int]
@@ -20,6 +20,9 @@ FIRST_WAIT = 0.05
 
 PATIENCE = 5.0
 """Seconds that a connection may take to be made and greeted, and a piece of a snapshot to be acknowledged."""
+
+REMINDER = 60.0
+"""Seconds after which it is logged again that there is no connection, and why."""
 
 BACKLOG = 1 << 20
 """Bytes that may wait to be sent to one server; what comes when there are more is lost."""
@@ -39,10 +42,10 @@ SOCKET_OPTIONS = tuple(
 
 
 class Dialler:
-    """Connects a server to the others. `peers` tells where each of them listens.
+    """Connects a server to the others. `peers` tells where each of them listens, `names` what all servers are called.
 
     `client_urls` is where its own clients go; `show_marks` returns its folder's marks, by which the others know it.
-    `must_stop` is called with the reason if another server knows that this one has forgotten what it promised.
+    `distrusted` is called with `distrusted_by`, the servers that do not trust this folder, and what they say.
     """
 
     def __init__(
@@ -50,13 +53,15 @@ class Dialler:
         cluster_id: int,
         server: int,
         peers: dict[int, Address],
+        names: Sequence[str],
         show_marks: Callable[[], Awaitable[tuple[int, ...]]],
         client_urls: tuple[str, ...],
         tls: ssl.SSLContext | None,
     ) -> None:
-        self.peers, self._cluster_id, self._server = peers, cluster_id, server
+        self.peers, self.names, self._cluster_id, self._server = peers, names, cluster_id, server
         self._show_marks, self._client_urls, self._tls = show_marks, client_urls, tls
-        self.must_stop: Callable[[str], None] = lambda _: None
+        self.distrusted_by: dict[int, str] = {}
+        self.distrusted: Callable[[Mapping[int, str]], None] = lambda _: None
 
     async def dial(self, to: int, snapshot: bytes | None = None, lease: int | None = None) -> Connection:
         """Connect to a server and greet it. Raises what is in NO_CONNECTION; PeerError if it refuses."""
@@ -74,12 +79,18 @@ class Dialler:
             except BaseException:
                 writer.close()
                 raise
+        self._take_note(to, answer)
         if answer.refusal:
             writer.close()
-            if answer.must_stop:
-                self.must_stop(answer.refusal)
             raise PeerError(answer.refusal)
         return reader, writer
+
+    def _take_note(self, to: int, answer: Answer) -> None:
+        """Remember who does not trust this server's folder."""
+        self.distrusted_by.pop(to, None)
+        if answer.is_distrusted:
+            self.distrusted_by[to] = answer.refusal
+            self.distrusted(self.distrusted_by)
 
 
 def end_when_cut(writer: asyncio.StreamWriter) -> None:
@@ -95,6 +106,7 @@ class Link:
     def __init__(self, dialler: Dialler, peer: int) -> None:
         self._dialler, self._peer = dialler, peer
         self._writer: asyncio.StreamWriter | None = None
+        self._told, self._tell_again = "", 0.0
         self.task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -108,22 +120,26 @@ class Link:
             write_frame(writer, ENCODER.encode(Envelope(clock, message)))
 
     async def _keep_connected(self) -> None:
-        wait, told = FIRST_WAIT, ""
+        wait = FIRST_WAIT
         while True:
             try:
                 reader, self._writer = await self._dialler.dial(self._peer)
-                logger.info("connected", peer=self._peer)
-                wait, told = FIRST_WAIT, ""
+                logger.info("connected", peer=self._dialler.names[self._peer])
+                wait, self._told = FIRST_WAIT, ""
                 await reader.read(1)  # nothing comes, until the connection ends
             except NO_CONNECTION as error:
-                if str(error) != told:
-                    told = str(error)
-                    logger.warning(
-                        "no connection", peer=self._peer, address=self._dialler.peers[self._peer], error=told
-                    )
+                self._tell(str(error) or type(error).__name__)
             finally:
                 if self._writer is not None:
                     self._writer.close()
                     self._writer = None
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
+
+    def _tell(self, error: str) -> None:
+        """Log why there is no connection, when that is new, and from time to time."""
+        now = asyncio.get_running_loop().time()
+        if error != self._told or now >= self._tell_again:
+            self._told, self._tell_again = error, now + REMINDER
+            peer, address = self._dialler.names[self._peer], self._dialler.peers[self._peer]
+            logger.warning("no connection", peer=peer, address=address, error=error)

@@ -1,6 +1,6 @@
 """What servers say to each other when a connection begins, and the form of what follows."""
 
-from collections.abc import Container
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -15,10 +15,12 @@ LONGEST_GREETING = 128 << 10
 """Bytes; the marks of a folder are 37 KiB at most."""
 
 FORGETFUL = (
-    "server {server} was here with another data folder, or with a later state of this one: what it has promised"
-    " since then is forgotten, and acknowledged writes could be lost. Bring that folder back, or leave the server off"
+    "{me} has met {sender} with another data folder, or with a later state of this one: what one of the two has"
+    " promised since then is forgotten, and acknowledged writes could be lost. Bring its folder back, or leave it off"
 )
-"""Why a server is refused whose folder is new, or an old copy."""
+"""Why a server is refused whose folder is new, or an old copy; or it is the folder of the server which refuses."""
+
+ESTRANGED = "{sender} does not trust the data folder of {me}, so {me} does not listen to {sender}"
 
 
 class Greeting(msgspec.Struct, frozen=True):
@@ -40,11 +42,11 @@ class Greeting(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """What a greeting is answered with: why the connection is refused, "" if it is not.
 
-    `must_stop` says that the server which has greeted cannot be trusted any more.
+    `is_distrusted` says that it is because of the folder of the server which has greeted.
     """
 
     refusal: str = ""
-    must_stop: bool = False
+    is_distrusted: bool = False
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
@@ -69,10 +71,15 @@ SECONDS: msgspec.msgpack.Decoder[float | None] = msgspec.msgpack.Decoder(float |
 ENVELOPES: msgspec.msgpack.Decoder[Envelope] = msgspec.msgpack.Decoder(Envelope)
 
 
-def refusal(encoded: bytes, cluster_id: int, server: int, peers: Container[int]) -> str:
+def name_of(names: Sequence[str], server: int) -> str:
+    """Return what a server is called, whatever number a stranger has given."""
+    return names[server] if server in range(len(names)) else f"server {server}"
+
+
+def refusal(encoded: bytes, cluster_id: int, server: int, names: Sequence[str]) -> str:
     """Return why a server does not talk to whoever has greeted so; nothing if it does.
 
-    The server belongs to a cluster and has a number; `peers` are the others' numbers.
+    The server belongs to a cluster and has a number; `names` are those of all servers of the cluster.
     """
     try:
         greeting = GREETINGS.decode(encoded)
@@ -82,6 +89,7 @@ def refusal(encoded: bytes, cluster_id: int, server: int, peers: Container[int])
         return f"the peer protocol here has version {VERSION}, there {greeting.version}"
     if greeting.cluster_id != cluster_id:
         return f"this server belongs to cluster {cluster_id:x}, not {greeting.cluster_id:x}"
-    if greeting.to != server or greeting.sender not in peers:
-        return f"this is server {server}; server {greeting.sender} looks for server {greeting.to}"
+    if greeting.to != server or greeting.sender == server or greeting.sender not in range(len(names)):
+        sender, to = (name_of(names, number) for number in (greeting.sender, greeting.to))
+        return f"this is {names[server]}; {sender} looks for {to}"
     return ""

@@ -10,7 +10,7 @@ A node that meets a broken invariant or a disk that fails stops: it raises from 
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import islice
 from random import Random
@@ -191,10 +191,14 @@ class Node:
         """Note that the way from a server has ended: if it is the leader, there is less to wait for."""
         self._timers.lost(sender, self.state)
 
-    def must_stop(self, reason: str) -> None:
-        """Let `run` raise DiskError: another server knows that this one's disk is not what it was."""
-        self._failure = DiskError(reason)
-        self.stop()
+    def distrusted(self, by: Mapping[int, str]) -> None:
+        """Let `run` raise DiskError if too few servers for a quorum still count on this one.
+
+        A single server may itself be the one whose disk is not what it was: then the others go on without it.
+        """
+        if self.cluster.servers - len(by) < self.cluster.rules.commit_quorum(self.cluster.servers):
+            self._failure = DiskError(f"the other servers do not trust this one's disk: {next(iter(by.values()))}")
+            self.stop()
 
     def stop(self) -> None:
         """Let `run` return."""

@@ -1,6 +1,6 @@
 """What a node needs of the world: a disk and a network. Real ones are folders and sockets; tests have others."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from raftimpl.errors import RaftError
@@ -78,8 +78,8 @@ class Listener(Protocol):
     def lost(self, sender: int) -> None:
         """Note that the way from a server has ended: it may have died. It may be there again soon."""
 
-    def must_stop(self, reason: str) -> None:
-        """Note that another server has reason not to count on this one any more."""
+    def distrusted(self, by: Mapping[int, str]) -> None:
+        """Note which servers do not count on this one because its disk is not what it was, and what they say."""
 
 
 class Transport(Protocol):

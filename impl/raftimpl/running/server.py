@@ -5,7 +5,7 @@ import gc
 import resource
 import signal
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ async def serve(configuration: Configuration) -> None:
         with naming("listen-client-urls", configuration.listen_clients):
             await api.start()
         stack.push_async_callback(api.stop, GRACE)
-        telling = asyncio.create_task(tell_status(node))
+        telling = asyncio.create_task(tell_status(node, [server.name for server in configuration.servers]))
         stack.callback(telling.cancel)
         tell_start(configuration, node)
         await asyncio.wait([running, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
@@ -123,6 +123,7 @@ def transport_for(configuration: Configuration, folder: Folder) -> TcpTransport:
         configuration.cluster_id,
         configuration.me.number,
         {server.number: (server.peer_urls[0].host, server.peer_urls[0].port) for server in others},
+        [server.name for server in configuration.servers],
         folder,
         tuple(map(str, configuration.client_urls)),
         tls.dialling(configuration.peer_tls),
@@ -194,7 +195,7 @@ async def end_of(node: Node, running: asyncio.Task[None]) -> None:
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def tell_status(node: Node) -> None:
+async def tell_status(node: Node, names: Sequence[str]) -> None:
     """Log who leads whenever that changes, and once a minute how it goes."""
     loop = asyncio.get_running_loop()
     told, due = None, loop.time() + STATUS_INTERVAL
@@ -205,7 +206,7 @@ async def tell_status(node: Node) -> None:
             logger.info(
                 "status",
                 role=state.role.value,
-                leader=state.leader_id,
+                leader=None if state.leader_id is None else names[state.leader_id],
                 term=state.current_term,
                 committed=state.commit_index,
                 applied=node.machine.applied_index,

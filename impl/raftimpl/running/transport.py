@@ -12,7 +12,8 @@ lease still lasts, which no part of Raft needs.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -24,6 +25,7 @@ from raftimpl.running.frames import read_frame, write_frame
 from raftimpl.running.greetings import (
     ENCODER,
     ENVELOPES,
+    ESTRANGED,
     FORGETFUL,
     GREETINGS,
     LONGEST_GREETING,
@@ -73,28 +75,29 @@ class Deaf:
     def lost(self, sender: int) -> None:
         """Do nothing."""
 
-    def must_stop(self, reason: str) -> None:
+    def distrusted(self, by: Mapping[int, str]) -> None:
         """Do nothing."""
 
 
 class TcpTransport:
-    """The way from one server to the others. `peers` tells where each other server listens."""
+    """The way from one server to the others. `peers` tells where the others listen, `names` is what all are called."""
 
     def __init__(
         self,
         cluster_id: int,
         server: int,
         peers: dict[int, Address],
+        names: Sequence[str],
         storage: Storage,
         own_client_urls: tuple[str, ...] = (),
         dial_tls: ssl.SSLContext | None = None,
         listen_tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.cluster_id, self.server, self.peers = cluster_id, server, peers
+        self.cluster_id, self.server, self.peers, self.names = cluster_id, server, peers, names
         self.client_urls: dict[int, tuple[str, ...]] = {}
         """Where other servers' clients go, as far as they have said it."""
         self._storage, self._listen_tls = storage, listen_tls
-        self._dialler = Dialler(cluster_id, server, peers, storage.show_marks, own_client_urls, dial_tls)
+        self._dialler = Dialler(cluster_id, server, peers, names, storage.show_marks, own_client_urls, dial_tls)
         self._links = {peer: Link(self._dialler, peer) for peer in peers}
         self._listener: Listener = Deaf()
         self._accepting: list[asyncio.Server] = []
@@ -114,7 +117,7 @@ class TcpTransport:
 
     def start(self, listener: Listener) -> None:
         """Begin to dial, and to hand over what arrives."""
-        self._listener, self._dialler.must_stop = listener, listener.must_stop
+        self._listener, self._dialler.distrusted = listener, listener.distrusted
         for link in self._links.values():
             link.start()
 
@@ -181,17 +184,21 @@ class TcpTransport:
 
     async def _answer(self, encoded: bytes) -> Answer:
         """Return what to say to whoever has greeted so."""
-        refused = refusal(encoded, self.cluster_id, self.server, self.peers)
+        refused = refusal(encoded, self.cluster_id, self.server, self.names)
         if refused:
             return Answer(refused)
         greeting = GREETINGS.decode(encoded)
-        if not await self._storage.meet(greeting.sender, greeting.marks):
-            return Answer(FORGETFUL.format(server=greeting.sender), must_stop=True)
+        sender = greeting.sender
+        says = partial(str.format, me=self.names[self.server], sender=self.names[sender])
+        if not await self._storage.meet(sender, greeting.marks):
+            return Answer(says(FORGETFUL), is_distrusted=True)
+        if sender in self._dialler.distrusted_by:
+            return Answer(says(ESTRANGED))
         return Answer()
 
     async def _take_messages(self, sender: int, reader: asyncio.StreamReader) -> None:
         try:
-            while True:
+            while sender not in self._dialler.distrusted_by:
                 envelope = ENVELOPES.decode(await read_frame(reader, lambda: self._listener.heard_from(sender)))
                 self._listener.receive(sender, envelope.message, envelope.clock)
                 while not self._listener.has_room:
@@ -240,11 +247,11 @@ class TcpTransport:
             write_frame(writer, b"")
             write_frame(writer, ENCODER.encode(Envelope(clock, message)))
             await writer.drain()
-            logger.info("a snapshot was sent", to=to, index=message.snapshot.last_included_index)
+            logger.info("a snapshot was sent", to=self.names[to], index=message.snapshot.last_included_index)
             writer.close()
             await asyncio.sleep(PATIENCE)  # it is being read there; the next one is sent only if that fails
         except (OSError, EOFError, TimeoutError, DiskError) as error:
-            logger.warning("a snapshot was not sent", to=to, error=str(error) or type(error).__name__)
+            logger.warning("a snapshot was not sent", to=self.names[to], error=str(error) or type(error).__name__)
         finally:
             writer.close()
 
