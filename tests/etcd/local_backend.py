@@ -23,6 +23,7 @@ class LocalBackend:
         self.store = Store()
         self.raft_term = 2
         self.leader = MEMBER.id
+        self.leader_changes = 1
         self.applied = 0
         self.delay = 0.0
         self.moved_to: list[int] = []
@@ -79,7 +80,9 @@ class LocalBackend:
         return Status(raft_index=self.applied, raft_applied_index=self.applied, db_size=self.store.size)
 
     def measurements(self) -> Measurements:
-        return Measurements(1, self.applied, self.applied, 0, 0, Histogram((0.001, 0.002), (5, 2, 1), 0.0125))
+        return Measurements(
+            self.leader_changes, self.applied, self.applied, 0, 0, Histogram((0.001, 0.002), (5, 2, 1), 0.0125)
+        )
 
     def members(self) -> tuple[Member, ...]:
         return (MEMBER,)

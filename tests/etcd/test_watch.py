@@ -12,7 +12,7 @@ from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd import watch_stream
 from raftimpl.etcd.leadership import Leadership
 from raftimpl.etcd.service import MAX_REQUEST_BYTES
-from tests.etcd.local_backend import LocalBackend
+from tests.etcd.local_backend import MEMBER, LocalBackend
 from tests.etcd.running import Served, eventually, run
 
 Create = rpc.WatchCreateRequest
@@ -362,6 +362,21 @@ def test_a_leader_is_lost_when_it_is_missing_for_as_long_as_elections_take(monke
     asyncio.run(Leadership(backend, 3.0).lost())
     assert seen == [1]
     assert waited == [1.0] * 10
+
+
+def test_a_leader_that_never_was_is_not_lost() -> None:
+    """Clients that come back to a server that was just started must not give up."""
+
+    async def scenario(one: Served) -> None:
+        one.backend.leader = one.backend.leader_changes = 0
+        call = await one.watch(Create(key=b"a"), metadata=HAS_LEADER)
+        assert (await next_of(call)).created
+        await asyncio.sleep(0.5)
+        one.backend.leader, one.backend.leader_changes = MEMBER.id, 1
+        one.backend.apply(put(b"a"))
+        assert len((await next_of(call)).events) == 1
+
+    run(scenario, patience=0.2)
 
 
 def test_a_client_that_goes_away_leaves_nothing_behind() -> None:
