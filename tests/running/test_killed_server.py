@@ -38,6 +38,14 @@ def write_until_killed(cluster: Running, writer: int, acknowledged: Acknowledged
         acknowledged[key] = number
 
 
+def wait_for_writes(acknowledged: Acknowledged) -> None:
+    """Return when something more was acknowledged."""
+    before, deadline = dict(acknowledged), time.monotonic() + PATIENCE
+    while acknowledged == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def is_up(cluster: Running) -> bool:
     """Tell whether the server serves, or has refused to start."""
     deadline = time.monotonic() + PATIENCE
@@ -68,7 +76,8 @@ def test_kill_a_server_in_a_loop(tmp_path: Path) -> None:
             with ThreadPoolExecutor(WRITERS) as threads:
                 for writer in range(WRITERS):
                     threads.submit(write_until_killed, cluster, writer, acknowledged)
-                time.sleep(random.uniform(0.05, 0.3))
+                wait_for_writes(acknowledged)
+                time.sleep(random.uniform(0, 0.2))
                 cluster.kill(0)
             log = max((tmp_path / cluster.servers[0].name / "wal").glob("*.wal"))
             content = log.read_bytes()
@@ -80,5 +89,5 @@ def test_kill_a_server_in_a_loop(tmp_path: Path) -> None:
             found = cluster.client(0).all_keys()
             lost = {key: number for key, number in acknowledged.items() if int(found.get(key, 0)) < number}
             assert not lost
-    assert max(acknowledged.values()) > KILLS
-    assert 0 < refused < KILLS, "garbage after the end is no reason to refuse, damage is"
+    assert refused < KILLS, "garbage after the end is no reason to refuse"
+    assert refused or KILLS < 20, "damage is; but what was not synced yet may be missing"
