@@ -31,10 +31,7 @@ HELP = (
 
 
 def program(arguments: Sequence[str]) -> typer.Typer:
-    """Return the program with the command that is asked for; with all of them, for help, if none is.
-
-    What some commands need takes longer to load than others run.
-    """
+    """Return the program with the commands that `arguments` need. Some take longer to load than others run."""
     app = typer.Typer(
         name="raftproof",
         add_completion=False,
@@ -44,12 +41,19 @@ def program(arguments: Sequence[str]) -> typer.Typer:
         help=HELP,
     )
     app.callback()(options)
-    for name in [name for name in COMMANDS if name in arguments[:1]] or COMMANDS:
+    for name in needed(arguments):
         if name == "judge":
             app.add_typer(judge())
         else:
             app.command()(getattr(import_module(f"raftcheck.cli.{name}"), name))
     return app
+
+
+def needed(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the command that is asked for; none of them for the version; all, to list them, if none is asked for."""
+    if arguments[:1] == ["--version"]:
+        return ()
+    return [name for name in COMMANDS if name in arguments[:1]] or COMMANDS
 
 
 def judge() -> typer.Typer:
@@ -83,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not cost a verdict
     try:
-        asked = sys.argv[1:] if arguments is None else arguments
+        asked = list(sys.argv[1:] if arguments is None else arguments)
         code = program(asked)(args=asked, prog_name="raftproof", standalone_mode=False)
     except ModelError as error:
         return complain(str(error))
