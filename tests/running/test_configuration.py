@@ -60,6 +60,13 @@ def test_who_listens_to_all_without_tls_is_warned() -> None:
     assert [warning.split()[0] for warning in found.warnings()] == ["http://0.0.0.0:2379", "http://127.evil.com:2379"]
 
 
+@pytest.mark.parametrize(
+    "host", ["[::1]", "[fe80::1%eth0]", "[::ffff:10.0.0.1]", "10.0.0.1", "a.example.", "bücher.de", "a_b"]
+)
+def test_addresses_and_names_of_hosts(host: str) -> None:
+    assert str(configured(listen_peer_urls=f"http://{host}:1").listen_peers[0]) == f"http://{host}:1"
+
+
 FAULTS: list[tuple[dict[str, object], str]] = [
     ({"name": ""}, "--name is empty"),
     ({"name": "s9", "initial_cluster": THREE}, "--initial-cluster names s1, s2, s3, but not this server, --name s9"),
@@ -69,6 +76,19 @@ FAULTS: list[tuple[dict[str, object], str]] = [
     ({"listen_client_urls": "http://localhost"}, "--listen-client-urls: 'http://localhost' is not of the form"),
     ({"listen_client_urls": "http://localhost:99999"}, "--listen-client-urls: 'http://localhost:99999': Port out of"),
     ({"listen_peer_urls": "ftp://localhost:1"}, "--listen-peer-urls: 'ftp://localhost:1' is not of the form"),
+    (
+        {"listen_peer_urls": "http://a..b:1"},
+        "--listen-peer-urls: 'http://a..b:1': 'a..b' is no address and no name of a",
+    ),
+    ({"listen_client_urls": "http://h:1,http://.a:1"}, "--listen-client-urls: 'http://.a:1': '.a' is no address"),
+    ({"advertise_client_urls": f"http://{'a' * 64}:1"}, "aaa' is no address and no name of a host"),
+    ({"initial_advertise_peer_urls": "http://a..b:1"}, "--initial-advertise-peer-urls: 'http://a..b:1': 'a..b' is no"),
+    ({"initial_cluster": "default=http://h:1,b=http://a..b:1"}, "--initial-cluster: 'http://a..b:1': 'a..b' is no"),
+    (
+        {"initial_cluster": "default=http://h:1,b=http://\udcff:1"},
+        "--initial-cluster: 'http://\\udcff:1': '\\udcff' is no",
+    ),
+    ({"listen_peer_urls": "http://a\0b:1"}, "'a\\x00b' is no address and no name of a host"),
     ({"listen_client_urls": "https://localhost:2379"}, "needs --cert-file and --key-file"),
     ({"cert_file": "c.pem"}, "TLS needs both --cert-file and --key-file"),
     ({"peer_cert_file": "c.pem", "peer_key_file": "k.pem"}, "--peer-cert-file c.pem: there is no such file"),

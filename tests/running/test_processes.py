@@ -153,6 +153,7 @@ BAD_OPTIONS: list[tuple[list[str], str]] = [
     (["--config-file", "/nowhere.yaml"], "/nowhere.yaml"),
     (["--client-cert-auth"], "TLS needs both --cert-file and --key-file"),
     (["--listen-client-urls", "http://127.0.0.1:99999"], "--listen-client-urls"),
+    (["--listen-peer-urls", "http://a..b:1"], "--listen-peer-urls: 'http://a..b:1': 'a..b' is no address"),
     (["--listen-peer-urls", "https://127.0.0.1:1"], "needs --peer-cert-file"),
     (["--initial-cluster", "other=http://127.0.0.1:1"], "but not this server"),
 ]

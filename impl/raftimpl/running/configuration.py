@@ -191,12 +191,13 @@ def faults(options: Options) -> Iterator[str]:
 def servers_of(options: Options) -> Iterator[ServerAddress]:
     """Yield the servers of the cluster, in the order of their names: the same numbers everywhere."""
     initial = options.initial_cluster or f"{options.name}={options.initial_advertise_peer_urls}"
+    option = "initial-cluster" if options.initial_cluster else "initial-advertise-peer-urls"
     found: dict[str, list[Url]] = {}
     for part in initial.split(","):
         name, separator, url = part.partition("=")
         if not separator or not name.strip():
             raise ConfigurationError(f"--initial-cluster: {part!r} is not of the form name=http://host:port")
-        found.setdefault(name.strip(), []).append(url_of("initial-cluster", url))
+        found.setdefault(name.strip(), []).append(url_of(option, url))
     everywhere = [place for urls in found.values() for place in urls]
     for place in everywhere:
         if everywhere.count(place) > 1:
@@ -227,7 +228,21 @@ def url_of(option: str, text: str) -> Url:
         raise ConfigurationError(f"--{option}: {text!r}: {error}") from error
     if parts.scheme not in ("http", "https") or not parts.hostname or port is None or parts.path not in ("", "/"):
         raise ConfigurationError(f"--{option}: {text!r} is not of the form http://host:port or https://host:port")
+    if not is_host(parts.hostname):
+        raise ConfigurationError(
+            f"--{option}: {text!r}: {parts.hostname!r} is no address and no name of a host, "
+            "whose parts between dots have 1 to 63 characters each"
+        )
     return Url(parts.scheme, parts.hostname, port)
+
+
+def is_host(text: str) -> bool:
+    """Tell whether a text can be looked up as an address or a name: what cannot raises no OSError when it is tried."""
+    try:
+        text.encode("idna")
+    except UnicodeError:
+        return False
+    return text.isprintable()
 
 
 def tls_files(prefix: str, cert: str, key: str, trusted_ca: str, requires_certificate: bool) -> TlsFiles | None:
