@@ -67,6 +67,20 @@ def test_addresses_and_names_of_hosts(host: str) -> None:
     assert str(configured(listen_peer_urls=f"http://{host}:1").listen_peers[0]) == f"http://{host}:1"
 
 
+def test_peers_are_reached_by_tls_if_and_only_if_there_is_a_certificate(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    tls = {"peer_cert_file": str(file), "peer_key_file": str(file), "listen_peer_urls": "https://10.0.0.1:2380"}
+    with_tls = THREE.replace("http://", "https://")
+    assert configured(name="s1", initial_cluster=with_tls, **tls).peer_tls is not None
+    assert configured(**tls).servers[0].peer_urls[0].scheme == "http"  # nobody connects to a server that is alone
+    for initial in (THREE, with_tls.replace("https://10.0.0.3", "http://10.0.0.3")):
+        with pytest.raises(
+            ConfigurationError, match=r"--initial-cluster http://.*: with --peer-cert-file it must be h"
+        ):
+            configured(name="s1", initial_cluster=initial, **tls)
+
+
 FAULTS: list[tuple[dict[str, object], str]] = [
     ({"name": ""}, "--name is empty"),
     ({"name": "s9", "initial_cluster": THREE}, "--initial-cluster names s1, s2, s3, but not this server, --name s9"),
@@ -90,6 +104,10 @@ FAULTS: list[tuple[dict[str, object], str]] = [
     ),
     ({"listen_peer_urls": "http://a\0b:1"}, "'a\\x00b' is no address and no name of a host"),
     ({"listen_client_urls": "https://localhost:2379"}, "needs --cert-file and --key-file"),
+    (
+        {"initial_cluster": "default=http://h:1,b=https://h:2"},
+        "--initial-cluster https://h:2 needs --peer-cert-file and --peer-key-file",
+    ),
     ({"cert_file": "c.pem"}, "TLS needs both --cert-file and --key-file"),
     ({"peer_cert_file": "c.pem", "peer_key_file": "k.pem"}, "--peer-cert-file c.pem: there is no such file"),
     ({"client_cert_auth": True, "cert_file": "c", "key_file": "k"}, "--client-cert-auth needs --trusted-ca-file"),

@@ -1,7 +1,7 @@
 """How a server is told what to do: options under etcd's names, on the command line or in a file."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -147,6 +147,8 @@ def configuration_of(options: Options) -> Configuration:
     o = options
     client_tls = tls_files("", o.cert_file, o.key_file, o.trusted_ca_file, o.client_cert_auth)
     peer_tls = tls_files("peer-", o.peer_cert_file, o.peer_key_file, o.peer_trusted_ca_file, o.peer_client_cert_auth)
+    if o.initial_cluster:  # without it there is nobody to connect to
+        require_scheme("initial-cluster", (url for server in servers for url in server.peer_urls), peer_tls, "peer-")
     return Configuration(
         me=me,
         servers=servers,
@@ -266,9 +268,14 @@ def tls_files(prefix: str, cert: str, key: str, trusted_ca: str, requires_certif
 def listen_urls(option: str, text: str, tls: TlsFiles | None, prefix: str) -> tuple[Url, ...]:
     """Return where to listen. Raises ConfigurationError if TLS is asked for and not there, or the other way round."""
     urls = urls_of(option, text)
+    require_scheme(option, urls, tls, prefix)
+    return urls
+
+
+def require_scheme(option: str, urls: Iterable[Url], tls: TlsFiles | None, prefix: str) -> None:
+    """Raise ConfigurationError if URLs say something else about TLS than the files do, which decide."""
     for url in urls:
         if url.scheme == "https" and tls is None:
             raise ConfigurationError(f"--{option} {url} needs --{prefix}cert-file and --{prefix}key-file")
         if url.scheme == "http" and tls is not None:
             raise ConfigurationError(f"--{option} {url}: with --{prefix}cert-file it must be https")
-    return urls
