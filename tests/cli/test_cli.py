@@ -230,7 +230,7 @@ def test_a_counterexample_file_that_is_none(
         (["check", "--candidates", "9:0"], "no election starts for term 9"),
         (["check", "--cut", "0-0"], "server 0 cannot be cut off from itself"),
         (["check", "--no-lossy"], "may always lose messages"),
-        (["check", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
+        (["check", "--save", "/dev/null/x"], "--save: cannot write to /dev/null/x"),
         ([*EXACT, "--graph", "x.svg"], "--graph x.svg: the name has to end in one of .graphml, .dot, .gv"),
         ([*EXACT, "--graph", "dot"], "--graph dot: the name has to end in one of"),
         (["check", "--graph", "x.dot"], "--graph needs --mode exact, which visits every state and transition; this is"),
@@ -238,7 +238,7 @@ def test_a_counterexample_file_that_is_none(
         ([*EXACT, "--graph", "/proc/none/x.dot"], "cannot write /proc/none/x.dot"),
         ([*EXACT, "--graph", "/dev/null/x.dot"], "cannot write /dev/null/x.dot"),
         ([*EXACT, "--graph", "x.dot", "--graph-max-states", "0"], "--graph-max-states must be at least 1, not 0"),
-        (["simulate", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
+        (["simulate", "--save", "/dev/null/x"], "--save: cannot write to /dev/null/x"),
         (["simulate", "--servers", "10"], "servers must be from 1 to 9, not 10"),
         (["simulate", "--terms", "10000"], "terms must be from 1 to 9999, not 10000"),
         (["simulate", "--steps", "0"], "steps must be a whole number, at least 1, not 0"),
@@ -251,7 +251,7 @@ def test_a_counterexample_file_that_is_none(
         (["simulate", "--property", "Nonsense"], "there is no property 'Nonsense'"),
         (["simulate", "--max-seconds", "nan"], "max_seconds must be at least 0, not nan"),
         (["simulate", "--json", "/proc/none/x.json"], "cannot write"),
-        (["mutants", "--save", "/dev/null/x"], "cannot write to /dev/null/x"),
+        (["mutants", "--save", "/dev/null/x"], "--save: cannot write to /dev/null/x"),
         (["failures", "--max-servers", "0"], "--max-servers must be from 1 to 5, not 0"),
         (["failures", "--max-servers", "6"], "--max-servers must be from 1 to 5, not 6"),
         (["failures", "--max-servers", "many"], "--max-servers"),
@@ -552,6 +552,11 @@ def test_a_full_disk_is_one_line() -> None:
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("raftproof: cannot write the output: No space left on device\n")
+
+
+def test_what_cannot_be_opened_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("raftcheck.cli.check.raft_system", lambda *_, **__: Path("/nowhere/x").read_text())
+    assert run(SMALL, capsys) == (2, "", "raftproof: /nowhere/x: No such file or directory\n")
 
 
 def test_a_closed_pipe_is_no_traceback() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from raftcheck.cli.main import main
+from tests.etcd.ports import free_ports
 from tests.running.processes import PATIENCE, GatewayError, running
 
 
@@ -139,6 +140,22 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, capfd: pytest.CaptureFixt
         said = last_message(capfd)
         assert "address already in use" in said
         assert said.startswith(f"--listen-peer-urls {url}: ")
+
+
+def test_a_trace_that_cannot_be_written_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    [port] = free_ports(1)
+    serve = ["serve", "--data-dir", str(tmp_path / "s1"), "--listen-peer-urls", f"http://127.0.0.1:{port}"]
+    assert main([*serve, "--trace", str(tmp_path / "nowhere" / "trace")]) == 2
+    assert last_message(capfd) == f"--trace {tmp_path}/nowhere/trace: No such file or directory"
+    (tmp_path / "notes").write_text("a line\na line without an end")
+    assert main([*serve, "--trace", str(tmp_path / "notes")]) == 2
+    assert last_message(capfd).startswith(f"--trace {tmp_path}/notes: it has other lines than a trace: ")
+    assert (tmp_path / "notes").read_text() == "a line\na line without an end"
+
+
+def test_a_folder_that_cannot_be_made_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cluster", "--data-dir", "/proc/x"]) == 2
+    assert capsys.readouterr().err == "raftproof: --data-dir: cannot write to /proc/x: No such file or directory\n"
 
 
 def last_message(capfd: pytest.CaptureFixture[str]) -> str:

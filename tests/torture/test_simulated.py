@@ -1,5 +1,6 @@
 """Whole servers under faults, in virtual time: nothing is found, a seed repeats all, and mutants are caught."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_what_the_command_finds_can_be_done_again(tmp_path: Path, capsys: pytest
     [
         (["--servers", "0"], "from 1 to"),
         (["--mutant", "nobody"], "there is no mutant"),
-        (["--keep", "/proc/x"], "/proc"),
+        (["--keep", "/proc/x"], "--keep: cannot write to /proc/x: No such file or directory"),
     ],
 )
 def test_bad_requests(options: list[str], what: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,3 +121,18 @@ def test_bad_requests(options: list[str], what: str, capsys: pytest.CaptureFixtu
 def test_mutants_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["torture", "--mutant", "list"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(MUTANTS)
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "seed-1").touch()
+    one = ["torture", "--simulated", "--seed", "1", "--runs", "1"]
+    assert main([*one, "--keep", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"raftproof: --keep: cannot write to {tmp_path}/seed-1: File exists\n"
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    assert main(one) == 2
+    assert re.fullmatch(
+        r"raftproof: no temporary folder can be made: .*No such file or directory: '/nowhere/.*'; give --keep DIR\n",
+        capsys.readouterr().err,
+    )

@@ -98,7 +98,7 @@ def check(
 def require_places(json: str | None, save: Path | None) -> None:
     """Raise ModelError now if something could not be written after a long run."""
     require_writable(json)
-    require_folder(save)
+    require_folder(save, "--save")
 
 
 def chosen(properties: tuple[Property, ...], names: list[str]) -> tuple[Property, ...]:

@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from raftcheck.cli.exits import INTERNAL_ERROR, USAGE_ERROR
+from raftcheck.cli.output import require_folder, temporary_folder
 from raftcheck.cli.server_extra import server_modules
 from raftcheck.model import ModelError
 from raftimpl.cluster import MAX_SERVERS
@@ -78,7 +78,8 @@ def cluster(
             f"{servers} servers with --port-spacing {port_spacing} need ports above 65535; choose a smaller one"
         )
     server_modules()
-    folder = data_dir or Path(tempfile.mkdtemp(prefix="raftproof-cluster-"))
+    require_folder(data_dir, "--data-dir")
+    folder = data_dir or temporary_folder("raftproof-cluster-", "--data-dir")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     running: list[Server] = []
     try:

@@ -56,7 +56,7 @@ def lockstep(
       raftproof judge lockstep --peer ./adapter --replay found.json
     """
     require_writable(json)
-    require_folder(save.parent if save else None)
+    require_folder(save.parent if save else None, "--save")
     if replay is not None:
         return report(replay_lockstep(peer, replay, answer_seconds=answer_seconds), json)
     named: NetworkName | None = None if network is None else one_of("--network", network, NETWORKS)

@@ -98,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return INCONCLUSIVE
     except OSError as error:
-        return complain(f"cannot write the output: {error.strerror}")
+        what = "cannot write the output" if error.filename is None else error.filename
+        return complain(f"{what}: {error.strerror}")
     except Exception as error:
         if isinstance(error, ClickException):
             describe: Callable[[], str] = getattr(error, "format_message", error.__str__)

@@ -66,7 +66,7 @@ def mutants(
         print_list(rows)
         return 0
     require_writable(json)
-    require_folder(save)
+    require_folder(save, "--save")
     with progress_on_stderr("mutants") as progress:
         results = check_all(rows, progress)
     documents = [document_of(row, save) for row in results]

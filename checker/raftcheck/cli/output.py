@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, mkdtemp
 from typing import Any
 
 import msgspec
@@ -61,8 +61,8 @@ def require_writable(target: str | None) -> None:
         raise ModelError(f"cannot write {path}: {error.strerror}") from error
 
 
-def require_folder(folder: Path | None) -> None:
-    """Raise ModelError now if files could not be written to a folder after a long run."""
+def require_folder(folder: Path | None, option: str) -> None:
+    """Raise ModelError now if files could not be written to the folder of an option after a long run."""
     if folder is None:
         return
     try:
@@ -70,7 +70,15 @@ def require_folder(folder: Path | None) -> None:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise ModelError(f"cannot write to {folder}: {error.strerror}") from error
+        raise ModelError(f"{option}: cannot write to {folder}: {error.strerror}") from error
+
+
+def temporary_folder(prefix: str, option: str) -> Path:
+    """Return a new folder for what need not be kept. Raises ModelError if there is no room: `option` gives another."""
+    try:
+        return Path(mkdtemp(prefix=prefix))
+    except OSError as error:
+        raise ModelError(f"no temporary folder can be made: {error}; give {option} DIR") from error
 
 
 def stdout() -> Console:

@@ -118,7 +118,7 @@ def require_places(json: str | None, trace: Path | None, save: Path | None) -> N
     """Raise ModelError now if something could not be written after a long run."""
     require_writable(json)
     require_writable(str(trace) if trace else None)
-    require_folder(save)
+    require_folder(save, "--save")
 
 
 def source_of(seed: int, mutant: str | None) -> str:

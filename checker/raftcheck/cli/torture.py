@@ -69,7 +69,7 @@ def torture(
     """
     require_servers(servers)
     require_writable(json)
-    require_folder(keep)
+    require_folder(keep, "--keep")
     server_modules()
     torturing = import_module("raftcheck.cli.torturing")
     if mutant == "list":

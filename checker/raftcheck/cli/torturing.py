@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -13,7 +12,7 @@ from random import SystemRandom
 import typer
 
 from raftcheck.cli.exits import SIMULATION_EXIT_CODES
-from raftcheck.cli.output import progress_on_stderr, write_json
+from raftcheck.cli.output import progress_on_stderr, require_folder, temporary_folder, write_json
 from raftcheck.explore import Progress
 from raftcheck.model import ModelError
 from raftcheck.torture.mutants import MUTANTS, mutant_named
@@ -106,9 +105,9 @@ def all_runs(one: OneRun, seed: int, runs: int | None, seconds: float, keep: Pat
 def new_folder(keep: Path | None, seed: int) -> Path:
     """Return a folder for the files of a run."""
     if keep is None:
-        return Path(tempfile.mkdtemp(prefix=f"raftproof-torture-{seed}-"))
+        return temporary_folder(f"raftproof-torture-{seed}-", "--keep")
     folder = keep / f"seed-{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
+    require_folder(folder, "--keep")
     return folder
 
 

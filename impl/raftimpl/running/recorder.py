@@ -71,7 +71,10 @@ class Recorder:
 
 
 def open_recorder(path: Path, names: Sequence[str]) -> Recorder:
-    """Go on with a file, or begin one. A torn last line is cut off. Raises OSError."""
+    """Go on with a file, or begin one. A torn last line is cut off.
+
+    Raises OSError, or msgspec.DecodeError for a file that holds something else: it is left as it is.
+    """
     file = path.open("a+b")
     try:
         return Recorder(file, names, cut_torn_line(file))
@@ -89,7 +92,8 @@ def cut_torn_line(file: BinaryIO) -> int:
         file.seek(start)
         tail = file.read(end - start)
     whole = tail[: tail.rfind(b"\n") + 1]
+    lines = whole.splitlines()
+    clock = msgspec.json.decode(lines[-1], type=Line).clock if lines else 0
     file.truncate(start + len(whole))
     file.seek(0, os.SEEK_END)
-    lines = whole.splitlines()
-    return msgspec.json.decode(lines[-1], type=Line).clock if lines else 0
+    return clock

@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec import DecodeError
+
 from raftimpl.cluster import cluster_of
 from raftimpl.etcd.api import ApiServer
 from raftimpl.etcd.tls import ClientTls
@@ -132,8 +134,15 @@ def transport_for(configuration: Configuration, folder: Folder) -> TcpTransport:
 
 
 def recorder_for(configuration: Configuration) -> Recorder | None:
-    """Return what writes down all steps, if that is asked for. Raises OSError."""
-    return open_recorder(configuration.trace, [s.name for s in configuration.servers]) if configuration.trace else None
+    """Return what writes down all steps, if that is asked for. Raises ConfigurationError if it cannot."""
+    if configuration.trace is None:
+        return None
+    try:
+        return open_recorder(configuration.trace, [s.name for s in configuration.servers])
+    except OSError as error:
+        raise ConfigurationError(f"--trace {configuration.trace}: {error.strerror}") from error
+    except DecodeError as error:
+        raise ConfigurationError(f"--trace {configuration.trace}: it has other lines than a trace: {error}") from error
 
 
 def node_for(configuration: Configuration, folder: Folder, transport: TcpTransport, recorder: Recorder | None) -> Node:
