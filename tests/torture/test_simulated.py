@@ -109,13 +109,21 @@ def test_what_the_command_finds_can_be_done_again(tmp_path: Path, capsys: pytest
     ("options", "what"),
     [
         (["--servers", "0"], "from 1 to"),
+        (["--seconds", "-1"], "--seconds must be a number above 0, not -1"),
+        (["--seconds", "0"], "--seconds must be a number above 0, not 0"),
+        (["--seconds", "nan"], "--seconds must be a number above 0, not nan"),
+        (["--seconds", "inf"], "--seconds must be a number above 0, not inf"),
+        (["--runs", "-3"], "--runs must be at least 1, not -3"),
+        (["--runs", "0"], "--runs must be at least 1, not 0"),
+        (["--faults", "-1"], "--faults must be at least 0, not -1"),
         (["--mutant", "nobody"], "there is no mutant"),
         (["--keep", "/proc/x"], "--keep: cannot write to /proc/x: No such file or directory"),
     ],
 )
 def test_bad_requests(options: list[str], what: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["torture", "--simulated", *options]) == 2
-    assert what in capsys.readouterr().err
+    for kind in ([], ["--simulated"]):
+        assert main(["torture", *kind, *options]) == 2
+        assert what in capsys.readouterr().err
 
 
 def test_mutants_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,3 +144,22 @@ def test_a_folder_that_cannot_be_made_is_named(
         r"raftproof: no temporary folder can be made: .*No such file or directory: '/nowhere/.*'; give --keep DIR\n",
         capsys.readouterr().err,
     )
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 3), (RuntimeError("a bug"), 70)])
+def test_a_run_that_does_not_end_leaves_no_folder_or_says_where_it_is(
+    error: BaseException, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(plan: Plan, folder: Path, most_findings: int | None) -> None:
+        (folder / TRACE).touch()
+        raise error
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("raftcheck.cli.torturing.simulate", fails)
+    assert main(["torture", "--simulated", "--seed", "1"]) == code
+    said = capsys.readouterr().err
+    left = list(tmp_path.iterdir())
+    if code == 3:
+        assert left == []
+    else:
+        assert f"raftproof: the files of the run of seed 1, which failed, are in {left[0]}\n" in said

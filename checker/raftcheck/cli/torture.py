@@ -1,6 +1,8 @@
 """`raftproof torture`: clusters of whole servers under faults."""
 
+from collections.abc import Iterator
 from importlib import import_module
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +69,8 @@ def torture(
       raftproof torture --simulated --seconds 600 --servers 5
       raftproof torture --simulated --mutant sends-before-sync --seed 1
     """
-    require_servers(servers)
+    for fault in faulty(seconds, servers, runs, faults):
+        raise ModelError(fault)
     require_writable(json)
     require_folder(keep, "--keep")
     server_modules()
@@ -79,7 +82,13 @@ def torture(
     return code
 
 
-def require_servers(servers: int) -> None:
-    """Raise ModelError for a number of servers that no cluster has."""
+def faulty(seconds: float, servers: int, runs: int | None, faults: int | None) -> Iterator[str]:
+    """Yield what is wrong with single options, in words."""
     if not 1 <= servers <= MAX_SERVERS:
-        raise ModelError(f"--servers must be from 1 to {MAX_SERVERS}, not {servers}")
+        yield f"--servers must be from 1 to {MAX_SERVERS}, not {servers}"
+    if not 0 < seconds < inf:
+        yield f"--seconds must be a number above 0, not {seconds:g}"
+    if runs is not None and runs < 1:
+        yield f"--runs must be at least 1, not {runs}"
+    if faults is not None and faults < 0:
+        yield f"--faults must be at least 0, not {faults}"

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -92,14 +93,27 @@ def all_runs(one: OneRun, seed: int, runs: int | None, seconds: float, keep: Pat
             spent = time.monotonic() - started
             if runs is None and number and spent >= seconds:
                 return
-            folder = new_folder(keep, seed + number)
-            run = one(seed + number, folder)
-            if not run.findings:
-                shutil.rmtree(folder)
+            run = in_new_folder(one, seed + number, keep)
             progress(Progress(number + 1, sum(run.operations.values()), seed + number, 0, time.monotonic() - started))
             yield run
             if run.findings:
                 return
+
+
+def in_new_folder(one: OneRun, seed: int, keep: Path | None) -> Run:
+    """Do a run with its files in a folder of its own, which stays only if something is found, or the run fails."""
+    folder = new_folder(keep, seed)
+    try:
+        run = one(seed, folder)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except Exception:
+        print(f"raftproof: the files of the run of seed {seed}, which failed, are in {folder}", file=sys.stderr)
+        raise
+    if not run.findings:
+        shutil.rmtree(folder)
+    return run
 
 
 def new_folder(keep: Path | None, seed: int) -> Path:
