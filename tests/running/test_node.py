@@ -2,6 +2,7 @@
 
 import asyncio
 from statistics import median
+from unittest.mock import Mock
 
 import pytest
 
@@ -411,6 +412,16 @@ async def test_a_full_disk_stops_the_node_and_its_clients_learn_of_it() -> None:
             await node.write(Put(KEY))
         with pytest.raises(DiskError, match="no space left"):
             await world.tasks[0]
+
+
+@in_virtual_time
+async def test_what_fails_in_a_timer_ends_the_node() -> None:
+    async with nodes(servers=1) as world:
+        node = await world.leader()
+        node.lessor.expired = Mock(side_effect=RuntimeError("a bug"))  # type: ignore[method-assign]
+        with pytest.raises(RuntimeError, match="a bug"):
+            async with asyncio.timeout(5):
+                await world.tasks[0]
 
 
 @in_virtual_time

@@ -96,7 +96,7 @@ class Node:
         self._inbox: deque[tuple[Input, int]] = deque()
         self._news = asyncio.Event()
         self._stopping = False
-        self._failure: DiskError | None = None
+        self._failure: Exception | None = None
         self._outputs: list[Output] = []
         self._writes = Writes(loop, server, disk.incarnation, limits, timing.request_timeout)
         self._reads = Reads(loop, first_read_id(server, disk.incarnation), timing)
@@ -197,8 +197,12 @@ class Node:
         A single server may itself be the one whose disk is not what it was: then the others go on without it.
         """
         if self.cluster.servers - len(by) < self.cluster.rules.commit_quorum(self.cluster.servers):
-            self._failure = DiskError(f"the other servers do not trust this one's disk: {next(iter(by.values()))}")
-            self.stop()
+            self.fail(DiskError(f"the other servers do not trust this one's disk: {next(iter(by.values()))}"))
+
+    def fail(self, error: Exception) -> None:
+        """Let `run` raise an error."""
+        self._failure = error
+        self.stop()
 
     def stop(self) -> None:
         """Let `run` return."""
@@ -206,11 +210,14 @@ class Node:
         self._news.set()
 
     async def run(self) -> None:
-        """Serve until `stop`. Raises DiskError or InvariantViolationError when the server must not go on."""
+        """Serve until `stop`. Raises DiskError or InvariantViolationError when the server must not go on.
+
+        Whatever else is raised on the way, also by a timer, ends it as well: half a server would be worse than none.
+        """
         if self._witness:
             self._clock = self._witness.started(self.state, self.disk.records)
         self.transport.start(self)
-        self._timers.start(self.tick)
+        self._timers.start(self.tick, self.fail)
         try:
             while not self._stopping:
                 await self._news.wait()

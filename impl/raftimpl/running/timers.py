@@ -38,10 +38,11 @@ class Timers:
         self._leads = False
         self._heard: dict[int, float] = {}
         self._tick: Callable[[], None] = lambda: None
+        self._fail: Callable[[Exception], None] = lambda _: None
 
-    def start(self, tick: Callable[[], None]) -> None:
-        """Begin; `tick` is called about once a heartbeat."""
-        self._tick = tick
+    def start(self, tick: Callable[[], None], fail: Callable[[Exception], None]) -> None:
+        """Begin; `tick` is called about once a heartbeat, `fail` with what is raised: then nothing runs out again."""
+        self._tick, self._fail = tick, fail
         self.reset_election()
         self._beat()
 
@@ -77,6 +78,13 @@ class Timers:
         if isinstance(input, Receive) and isinstance(input.message, AppendEntriesResponse):
             self._heard[input.sender] = self._loop.time()
 
+    def _beat_or_fail(self) -> None:
+        """Beat; let the node know if that fails. The event loop would only log it, and no timer would be set again."""
+        try:
+            self._beat()
+        except Exception as error:
+            self._fail(error)
+
     def _beat(self) -> None:
         """See what has run out, and come again when the next may."""
         now = self._loop.time()
@@ -94,7 +102,7 @@ class Timers:
         if not self._leads:
             wait = max(0.001, min(wait, self._election_due - now))
         self._beat_due = now + wait
-        self._handle = self._loop.call_later(wait, self._beat)
+        self._handle = self._loop.call_later(wait, self._beat_or_fail)
 
     def _excuse(self, now: float) -> None:
         """Let nobody be late: this server was held up itself, and what others have said is still to be read."""
