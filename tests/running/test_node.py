@@ -440,6 +440,17 @@ async def test_too_many_waiting_writes_are_refused() -> None:
 
 
 @in_virtual_time
+async def test_too_many_waiting_reads_are_refused() -> None:
+    async with nodes(limits=Limits(waiting_requests=10)) as world:
+        follower = await world.follower()
+        for _ in range(2):  # there is room again when they are done
+            results = await asyncio.gather(*(follower.confirm_read() for _ in range(15)), return_exceptions=True)
+            refused = [result for result in results if isinstance(result, RequestError)]
+            assert {error.text for error in refused} == {"etcdserver: too many requests"}
+            assert len(refused) == 5
+
+
+@in_virtual_time
 async def test_reads_are_answered_however_slow_the_network_is() -> None:
     """A question that is asked again before the first is answered must not make the first worthless."""
     async with nodes() as world:

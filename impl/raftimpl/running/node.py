@@ -99,7 +99,7 @@ class Node:
         self._failure: Exception | None = None
         self._outputs: list[Output] = []
         self._writes = Writes(loop, server, disk.incarnation, limits, timing.request_timeout)
-        self._reads = Reads(loop, first_read_id(server, disk.incarnation), timing)
+        self._reads = Reads(loop, first_read_id(server, disk.incarnation), timing, limits)
         self._timers = Timers(loop, timing, cluster, server, random or Random(), self.give)
         self._saving = Saving(disk, limits, self.machine, self.state.log.snapshot)
         self._watchers: list[asyncio.Future[None]] = []
@@ -124,7 +124,10 @@ class Node:
             raise
 
     async def confirm_read(self) -> None:
-        """Return when all is applied here that was acknowledged anywhere before the call (ReadIndex, thesis 6.4)."""
+        """Return when all is applied here that was acknowledged anywhere before the call (ReadIndex, thesis 6.4).
+
+        Raises RequestError when too many reads wait, and when no answer comes in time.
+        """
         future = self._reads.add()
         self._news.set()
         await future

@@ -19,8 +19,8 @@ class Limits(NamedTuple):
     """How much a node takes at once.
 
     `batch_requests` and `batch_bytes` bound what it gathers into one log entry; `waiting_requests` and `waiting_bytes`
-    how many clients may wait, and with how much; `inputs` what it handles before it syncs,
-    `expired_leases` how many leases it ends in a heartbeat. The state machine is saved
+    how many writes may wait, and with how much, and `waiting_requests` how many reads, apart from them; `inputs` what
+    it handles before it syncs, `expired_leases` how many leases it ends in a heartbeat. The state machine is saved
     every `snapshot_entries` log entries or `snapshot_bytes` of log; `catch_up_entries` or `catch_up_bytes` more are
     kept for followers that lag a little, who would else need all of the snapshot.
     """

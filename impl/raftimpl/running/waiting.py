@@ -131,14 +131,16 @@ class Reads:
     (see `raftimpl.step.ReadRequest`).
     """
 
-    def __init__(self, loop: AbstractEventLoop, first_id: int, timing: Timing) -> None:
-        self._loop, self._timing = loop, timing
+    def __init__(self, loop: AbstractEventLoop, first_id: int, timing: Timing, limits: Limits) -> None:
+        self._loop, self._timing, self._limits = loop, timing, limits
         self._next_id = first_id
         self._waiting: list[Reader] = []
         self._asked_at = -math.inf
 
     def add(self) -> Future[None]:
-        """Take a read; its future is done when the server may answer it."""
+        """Take a read; its future is done when the server may answer it. Raises RequestError if too many wait."""
+        if len(self._waiting) >= self._limits.waiting_requests:
+            raise too_many_requests()
         future: Future[None] = self._loop.create_future()
         self._waiting.append(Reader(future, self._loop.time() + self._timing.request_timeout, self._next_id))
         return future
