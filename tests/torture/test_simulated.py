@@ -24,6 +24,7 @@ CAUGHT = {
     "keeps-store-at-snapshot": (3, "stores"),
     "forgets-sessions-at-snapshot": (3, "stores"),
     "never-ends-leases": (3, "leases"),
+    "tells-no-watches": (3, "watches"),
     "keeps-incarnation": (3, "liveness"),
     "never-persist-vote": (3, "trace"),
     "half-rounded-up": (4, "trace"),

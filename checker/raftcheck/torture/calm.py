@@ -39,6 +39,14 @@ async def calm_end(cluster: VirtualCluster, client: Client) -> AsyncIterator[Fin
         await client.ask(requests.LIST, server)
 
 
+async def watched(cluster: VirtualCluster) -> AsyncIterator[Finding]:
+    """Yield what watches have not been told in time, or not as it was."""
+    for server, watching in sorted(cluster.watching.items()):
+        await comes_true(watching.is_up_to_date)
+        for finding in watching.findings(f"s{server}"):
+            yield finding
+
+
 async def comes_true(condition: Callable[[], Awaitable[bool]], patience: float = PATIENCE) -> bool:
     """Wait until a condition holds; tell whether it came to that in time."""
     deadline = asyncio.get_running_loop().time() + patience

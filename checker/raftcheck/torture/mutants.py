@@ -142,6 +142,13 @@ class NeverEndsLeases(Node):
         pass
 
 
+class TellsNoWatches(Node):
+    """Whoever waits for a change, as watches do, is not told when something is applied."""
+
+    def _notify(self) -> None:
+        pass
+
+
 class Unwatched(Node):
     """A server that does not look at what it does: so what others find out is seen."""
 
@@ -161,6 +168,7 @@ def driver_mutants() -> Iterator[Mutant]:
         "keeps-store-at-snapshot": KeepsStoreAtSnapshot,
         "forgets-sessions-at-snapshot": ForgetsSessionsAtSnapshot,
         "never-ends-leases": NeverEndsLeases,
+        "tells-no-watches": TellsNoWatches,
     }
     disks: Mapping[str, type[VirtualDisk]] = {"skips-syncs": SkipsSyncs, "keeps-incarnation": KeepsIncarnation}
     for name, node in nodes.items():

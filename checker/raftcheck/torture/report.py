@@ -14,6 +14,7 @@ JUDGES = (
     "the servers' trace: every step one that the specification allows (raftproof judge trace)",
     "every acknowledged write is there at the end, at the revision that its client was told",
     "every read, also a serializable one, told what was there at the revision that it told",
+    "watches: all that a server's store has seen, each event once, in order (simulated runs alone)",
     "when all faults are over: writes succeed everywhere, leases end, all servers have equal stores",
 )
 

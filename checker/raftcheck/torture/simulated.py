@@ -12,7 +12,7 @@ from itertools import chain, islice
 from pathlib import Path
 from random import Random
 
-from raftcheck.torture.calm import calm_end
+from raftcheck.torture.calm import calm_end, watched
 from raftcheck.torture.clients import Client, Habits, History
 from raftcheck.torture.faults import WEIGHTS, inflict
 from raftcheck.torture.judging import FAULTS, HISTORY, TRACE, Finding, judged_files, lost, untrue
@@ -113,6 +113,7 @@ async def ended(cluster: VirtualCluster, history: History, client: Client) -> li
     store = most_advanced(cluster)
     if store is not None:
         findings += [*lost(history.acknowledged, store), *untrue(history.seen, store)]
+    findings += [finding async for finding in watched(cluster)]
     return [*stopped, *findings]
 
 

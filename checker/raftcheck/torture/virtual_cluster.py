@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from raftcheck.torture.clients import RefusedError, UnknownOutcomeError
 from raftcheck.torture.host import Host, HostLoop
 from raftcheck.torture.virtual_world import VirtualDisk, VirtualNetwork, VirtualTransport
+from raftcheck.torture.watching import Watching
 from raftimpl.cluster import cluster_of
 from raftimpl.errors import RaftError
 from raftimpl.rules import Rules
@@ -87,6 +88,7 @@ class VirtualCluster:
         self._loops: dict[int, HostLoop] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._unwinding: list[asyncio.Task[None]] = []
+        self.watching: dict[int, Watching] = {}
 
     # Up and down
 
@@ -112,6 +114,7 @@ class VirtualCluster:
             self.stopped.append(Stopped(server, error))
             return
         self.nodes[server] = node
+        self.watching[server] = Watching(self.names, node)
         self._tasks[server] = asyncio.create_task(self._live(server, node))
 
     async def _live(self, server: int, node: Node) -> None:
@@ -132,12 +135,16 @@ class VirtualCluster:
             return
         self.counts["crashes"] += 1
         self._loops[server].end()
+        self._unwind(self.watching.pop(server).task)
         self.network.disconnect(server)
         self.disks[server].crash()
         task = self._tasks.pop(server)
         if task is not asyncio.current_task():
-            task.cancel()
-            self._unwinding.append(task)
+            self._unwind(task)
+
+    def _unwind(self, task: asyncio.Task[None]) -> None:
+        task.cancel()
+        self._unwinding.append(task)
 
     async def end(self) -> None:
         """Kill all servers, and wait until nothing of them is left."""
