@@ -6,8 +6,8 @@ import json
 import pytest
 from hpack import Encoder
 
+from raftimpl.etcd import conversion, http2_server
 from raftimpl.etcd import http2_frames as h2
-from raftimpl.etcd import http2_server
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd.header_blocks import HeaderDecoder, HeaderError, encode
 from raftimpl.etcd.http2_frames import PREFACE, Setting, frame, settings, window_update
@@ -43,6 +43,44 @@ def test_a_window_that_is_changed_later_is_changed_for_open_streams() -> None:
         assert sizes(answer) == [10, 7]
 
     run(scenario)
+
+
+def test_windows_change_once_however_often_settings_say_so() -> None:
+    """Each change goes through all streams, and a frame has room for thousands."""
+
+    async def scenario(one: Served) -> None:
+        twice = {Setting.INITIAL_WINDOW_SIZE: 2**31 - 1}, {Setting.INITIAL_WINDOW_SIZE: 10}
+        changes = b"".join(map(settings, twice)) + frame(h2.SETTINGS, 0, 0, bytes.fromhex("00047fffffff00040000000a"))
+        answer = await talk(
+            one.port,
+            PREFACE + settings({Setting.INITIAL_WINDOW_SIZE: 0}) + request(GET),
+            window_update(1, 7) + changes,  # the greatest window would be too great for a stream that has 7 more
+            enough=lambda received: sizes(received) == [7, 10],
+        )
+        assert sizes(answer) == [7, 10]
+        assert [flags for kind, flags, *_ in frames(answer) if kind == h2.SETTINGS] == [0, *[h2.ACK] * 4]
+
+    run(scenario)
+
+
+def test_a_frame_is_as_large_as_the_client_has_been_told_that_it_may_be() -> None:
+    async def scenario(one: Served) -> None:
+        one.backend.apply(Put(b"a", bytes(60_000)))
+        answer = await talk(
+            one.port,
+            PREFACE + settings({Setting.INITIAL_WINDOW_SIZE: 0}) + call(1, b"KV/Range", RANGE),
+            settings({Setting.MAX_FRAME_SIZE: 50_000}) + window_update(1, 30_000),
+            settings({Setting.INITIAL_WINDOW_SIZE: 2**20}),
+            enough=lambda received: sum(sizes(received)) > 60_000,
+        )
+        before = answer[: [at for at in range(len(answer)) if answer.startswith(ACKNOWLEDGED, at)][1]]
+        assert all(size <= h2.FRAME_BYTES for size in sizes(before))
+        assert max(sizes(answer)) > h2.FRAME_BYTES
+
+    run(scenario)
+
+
+ACKNOWLEDGED = frame(h2.SETTINGS, h2.ACK, 0)
 
 
 def sizes(data: bytes) -> list[int]:
@@ -88,12 +126,15 @@ def test_a_client_of_http_1_that_reads_nothing_is_sent_little() -> None:
     run(scenario)
 
 
-def test_answers_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("slice_keys", [1000, 1])
+def test_answers_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch, slice_keys: int) -> None:
     """A hundred reads of a megabyte begin at once; all are answered when the client takes what there is."""
     monkeypatch.setattr(http2_server, "MOST_BYTES_WAITING", 4_000_000)
+    monkeypatch.setattr(conversion, "SLICE_KEYS", slice_keys)
 
     async def scenario(one: Served) -> None:
-        one.backend.apply(Put(b"a", bytes(1_000_000)))
+        one.backend.apply(Put(b"a", bytes(500_000)))
+        one.backend.apply(Put(b"b", bytes(500_000)))
         one.backend.delay = 0.2  # all have begun before the first is answered
         reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
         calls = [call(2 * number + 1, *READS[number % len(READS)]) for number in range(100)]
@@ -117,7 +158,7 @@ def test_answers_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch)
     run(scenario)
 
 
-RANGE = rpc.RangeRequest(key=b"a")
+RANGE = rpc.RangeRequest(key=b"a", range_end=b"c")
 READS = [
     (b"KV/Range", RANGE),
     (b"KV/Txn", rpc.TxnRequest(success=[rpc.RequestOp(request_range=RANGE)])),

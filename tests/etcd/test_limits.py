@@ -9,8 +9,13 @@ import grpc
 import pytest
 
 from raftimpl.etcd import rpc_pb2 as rpc
+from raftimpl.etcd.conversion import SLICE_KEYS
+from raftimpl.etcd.gateway import body_of
+from raftimpl.etcd.gojson import SLICE_ELEMENTS, to_json
+from raftimpl.etcd.kv import KV
 from raftimpl.etcd.service import ENVELOPE_BYTES, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES
 from raftimpl.store.checks import MOST_OPERATIONS
+from raftimpl.store.requests import Put
 from tests.etcd.running import Served, eventually, refusal, run
 
 Code = grpc.StatusCode
@@ -81,6 +86,86 @@ def test_a_transaction_may_have_so_many_operations() -> None:
             Code.INVALID_ARGUMENT,
             "etcdserver: too many operations in txn request",
         )
+
+    run(scenario)
+
+
+def unknown(count: int) -> list[rpc.Compare]:
+    """Comparisons that cannot be converted."""
+    return [rpc.Compare(key=b"a", target=9)] * count
+
+
+TOO_MANY = [
+    rpc.TxnRequest(compare=unknown(129)),
+    rpc.TxnRequest(success=[rpc.RequestOp()] * 129),
+    rpc.TxnRequest(failure=[rpc.RequestOp()] * 129),
+    rpc.TxnRequest(success=[rpc.RequestOp(request_txn=rpc.TxnRequest(compare=unknown(128)))]),
+]
+
+
+@pytest.mark.parametrize("txn", TOO_MANY, ids=lambda txn: str(txn)[:20])
+def test_operations_are_counted_before_they_are_looked_at(txn: rpc.TxnRequest) -> None:
+    """A message has room for a million of them."""
+
+    async def scenario(one: Served) -> None:
+        text = "etcdserver: too many operations in txn request"
+        assert await refusal(one.call("KV/Txn", txn)) == (Code.INVALID_ARGUMENT, text)
+
+    run(scenario)
+
+
+def test_in_json_operations_are_counted_before_they_become_messages() -> None:
+    async def scenario(one: Served) -> None:
+        for field in ("compare", "success", "failure"):
+            body = json.dumps({field: [5] * 129})
+            status, answer = await one.http("POST", "/v3/kv/txn", body)
+            assert (status, json.loads(answer)["error"]) == (400, "etcdserver: too many operations in txn request")
+            status, answer = await one.http("POST", "/v3/kv/txn", json.dumps({field: [5] * 128}))
+            assert (status, json.loads(answer)["error"][:23]) == (400, "json: cannot unmarshal ")
+
+    run(scenario)
+
+
+LARGE = rpc.RangeRequest(key=b"k", range_end=b"l")
+KEYS = 20 * SLICE_KEYS
+
+
+def test_others_get_their_turn_while_a_large_answer_is_made() -> None:
+    """And what they write is not in it: it is of one revision."""
+
+    async def scenario(one: Served) -> None:
+        fill(one)
+        revision = one.backend.store.revision
+        answering = asyncio.ensure_future(KV(one.backend).range(LARGE))
+        turns = 0
+        while not answering.done():
+            await asyncio.sleep(0)
+            one.backend.apply(Put(b"k%06d" % (KEYS - 1), b"later"))
+            turns += 1
+        answer = await answering
+        assert turns >= KEYS / SLICE_KEYS
+        assert [kv.key for kv in answer.kvs] == [b"k%06d" % number for number in range(KEYS)]
+        assert answer.kvs[-1].mod_revision == answer.header.revision < revision + turns / 2
+
+    run(scenario)
+
+
+def fill(one: Served) -> None:
+    for number in range(KEYS):
+        one.backend.apply(Put(b"k%06d" % number))
+
+
+def test_others_get_their_turn_while_a_large_answer_is_written_as_json() -> None:
+    async def scenario(one: Served) -> None:
+        fill(one)
+        message = await KV(one.backend).range(LARGE)
+        writing = asyncio.ensure_future(body_of(message))
+        turns = 0
+        while not writing.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns >= KEYS / SLICE_ELEMENTS
+        assert (await writing).decode() == to_json(message)
 
     run(scenario)
 

@@ -1,5 +1,6 @@
 """Between the messages on the wire and the requests and responses of the store."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -8,6 +9,7 @@ from raftimpl.etcd import refusals
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.store import errors
 from raftimpl.store import requests as store
+from raftimpl.store.checks import MOST_OPERATIONS
 
 # Requests
 
@@ -47,12 +49,18 @@ def delete_range_request(message: rpc.DeleteRangeRequest) -> store.DeleteRange:
     return store.DeleteRange(message.key, message.range_end, message.prev_kv)
 
 
-def txn_request(message: rpc.TxnRequest) -> store.Txn:
-    """Return a transaction. Raises RequestError for an operation that is none."""
+def txn_request(message: rpc.TxnRequest, most: int = MOST_OPERATIONS) -> store.Txn:
+    """Return a transaction. Raises RequestError for an operation that is none, or more than `most` in a list.
+
+    They are counted first, as by `raftimpl.store.checks`: a message has room for a million that nobody wants converted.
+    """
+    count = max(len(message.compare), len(message.success), len(message.failure))
+    if count > most:
+        raise errors.too_many_operations()
     return store.Txn(
         tuple(map(compare, message.compare)),
-        tuple(map(operation, message.success)),
-        tuple(map(operation, message.failure)),
+        tuple(operation(each, most - count) for each in message.success),
+        tuple(operation(each, most - count) for each in message.failure),
     )
 
 
@@ -60,15 +68,19 @@ OPERATIONS: dict[str, Callable[[Any], store.Operation]] = {
     "request_range": range_request,
     "request_put": put_request,
     "request_delete_range": delete_range_request,
-    "request_txn": txn_request,
 }
 
 
-def operation(message: rpc.RequestOp) -> store.Operation:
-    """Return an operation of a transaction. Raises RequestError if it is none, with etcd's strange choice of words."""
+def operation(message: rpc.RequestOp, most: int) -> store.Operation:
+    """Return an operation of a transaction; one that is a transaction may have `most` operations.
+
+    Raises RequestError if it is none, with etcd's strange choice of words.
+    """
     name = message.WhichOneof("request")
     if name is None:
         raise errors.key_not_found()
+    if name == "request_txn":
+        return txn_request(message.request_txn, most)
     return OPERATIONS[name](getattr(message, name))
 
 
@@ -129,6 +141,19 @@ def event(change: store.Event, with_prev_kv: bool) -> mvcc.Event:
 def range_response(response: store.RangeResponse, header: rpc.ResponseHeader) -> rpc.RangeResponse:
     """Return what was read."""
     return rpc.RangeResponse(header=header, kvs=key_values(response.kvs), more=response.more, count=response.count)
+
+
+SLICE_KEYS = 1000
+"""How many keys are converted while everything else waits: it takes some 3 ms."""
+
+
+async def large_range_response(response: store.RangeResponse, header: rpc.ResponseHeader) -> rpc.RangeResponse:
+    """Return what was read, made slice by slice, so that others get their turn."""
+    message = rpc.RangeResponse(header=header, more=response.more, count=response.count)
+    for start in range(0, len(response.kvs), SLICE_KEYS):
+        message.kvs.extend(key_values(response.kvs[start : start + SLICE_KEYS]))
+        await asyncio.sleep(0)
+    return message
 
 
 def put_response(response: store.PutResponse, header: rpc.ResponseHeader) -> rpc.PutResponse:

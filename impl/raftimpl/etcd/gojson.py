@@ -8,12 +8,15 @@ of the libraries in Go that etcd uses, as far as clients may see them for a comm
 import json
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+
+from raftimpl.store import errors
+from raftimpl.store.checks import MOST_OPERATIONS
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -31,6 +34,41 @@ def to_json(message: Message) -> str:
     return written(MessageToDict(message, preserving_proto_field_name=True))
 
 
+SLICE_ELEMENTS = 500
+"""How many elements of a list are written in one piece: it takes some 3 ms."""
+
+
+def pieces(message: Message) -> Iterator[str]:
+    """Yield a message in one line, piece by piece, of which none takes long if what is large is a list of messages."""
+    rest = type(message)()
+    lists: dict[str, Sequence[Message]] = {}
+    for field, value in message.ListFields():
+        if field.is_repeated and field.message_type is not None:
+            lists[field.name] = value
+        elif field.is_repeated or field.message_type is not None:
+            getattr(rest, field.name).MergeFrom(value)
+        else:
+            setattr(rest, field.name, value)
+    shown = MessageToDict(rest, preserving_proto_field_name=True)
+    separator = "{"
+    for field, _ in message.ListFields():
+        yield f'{separator}"{field.name}":'
+        separator = ","
+        if field.name in lists:
+            yield from list_pieces(lists[field.name])
+        else:
+            yield written(shown[field.name])
+    yield "{}" if separator == "{" else "}"
+
+
+def list_pieces(messages: Sequence[Message]) -> Iterator[str]:
+    """Yield a list of messages piece by piece."""
+    for start in range(0, len(messages), SLICE_ELEMENTS):
+        yield "," if start else "["
+        yield ",".join(map(to_json, messages[start : start + SLICE_ELEMENTS]))
+    yield "]"
+
+
 ESCAPED = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 
@@ -40,7 +78,10 @@ def written(value: object) -> str:
 
 
 def from_json(kind: type[AnyMessage], text: str) -> AnyMessage:
-    """Return the first message in a text, an empty one if there is none. Raises NotAMessageError."""
+    """Return the first message in a text, an empty one if there is none.
+
+    Raises NotAMessageError, and RequestError for a list that is longer than any request may have.
+    """
     return next(all_from_json(kind, text), kind())
 
 
@@ -150,11 +191,17 @@ def fill(message: Message, value: object) -> None:
             set_field(message, cast("FieldDescriptor", field), each)
 
 
+LONGEST_LISTS = {"etcdserverpb.TxnRequest": MOST_OPERATIONS}
+"""How long the lists of a message may be: a text has room for a million that nobody wants made into messages."""
+
+
 def set_field(message: Message, field: FieldDescriptor, value: object) -> None:
     """Set one field."""
     if field.is_repeated:
         if not isinstance(value, list):
             raise mismatch(value, RAW_LIST)
+        if len(value) > LONGEST_LISTS.get(message.DESCRIPTOR.full_name, len(value)):
+            raise errors.too_many_operations()
         for each in value:
             if field.message_type is not None:
                 fill(getattr(message, field.name).add(), each)

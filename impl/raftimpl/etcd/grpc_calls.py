@@ -189,7 +189,7 @@ class UnaryCall(Call):
     async def _answer(self, message: Message) -> None:
         if self._needs_leader:
             self._entry.leadership.require()
-        ROOM.set(self._stream.connection.room)
+        ROOM.set(self._stream.connection)
         await room()
         response = await self._entry.method.handler(message)
         if not self.over(0):

@@ -42,6 +42,8 @@ class Connection(Protocol):
     window: int
     frame_bytes: int
     is_paused: bool
+    large_answer: asyncio.Lock
+    """Is held by the call whose large answer is being made."""
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
