@@ -6,15 +6,15 @@ import json
 import pytest
 from hpack import Encoder
 
-from raftimpl.etcd import conversion, http2_server
+from raftimpl.etcd import conversion, http2_server, lease
 from raftimpl.etcd import http2_frames as h2
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd.header_blocks import HeaderDecoder, HeaderError, encode
-from raftimpl.etcd.http2_frames import PREFACE, Setting, frame, settings, window_update
+from raftimpl.etcd.http2_frames import PREFACE, ErrorCode, Setting, frame, settings, window_update
 from raftimpl.etcd.watch_stream import MOST_BYTES_WAITING
 from raftimpl.store.requests import Put
 from tests.etcd.running import Served, eventually, run
-from tests.etcd.test_front import GET, call, frames, post, request, talk
+from tests.etcd.test_front import GET, call, code_of, frames, post, request, talk
 from tests.etcd.test_watch import streams
 
 EVENTS, EVENT_BYTES = 300, 100_000
@@ -87,17 +87,62 @@ def sizes(data: bytes) -> list[int]:
     return [len(payload) for kind, _, _, payload in frames(data) if kind == h2.DATA]
 
 
+def begun(path: bytes) -> bytes:
+    """Return the beginning of a connection with one call of gRPC, whose requests are to come."""
+    head = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/etcdserverpb." + path),
+            (b"content-type", b"application/grpc"), (b"te", b"trailers")]  # fmt: skip
+    return PREFACE + settings({}) + request(head, flags=h2.END_HEADERS)
+
+
+EMPTY = bytes(5)
+"""A message of gRPC with nothing in it."""
+
+
+def test_a_client_that_sends_more_than_its_window_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http2_server, "STREAM_WINDOW", 20_000)
+
+    async def scenario(one: Served) -> None:
+        unfinished = b"\0\0\1\0\0" + bytes(9_995)
+        within = begun(b"KV/Put") + frame(h2.DATA, 0, 1, unfinished) * 2
+        for more, code in ((0, None), (1, (h2.RST_STREAM, ErrorCode.FLOW_CONTROL_ERROR))):
+            data = within + frame(h2.DATA, 0, 1, bytes(more)) + frame(h2.PING, 0, 0, bytes(8))
+            answer = await talk(one.port, data, enough=lambda received: frame(h2.PING, h2.ACK, 0, bytes(8)) in received)
+            assert code_of(answer) == code
+
+    run(scenario)
+
+
+def test_a_window_is_given_back_for_what_was_taken_and_for_padding_and_for_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Requests that wait are bytes, not messages, which would take fifty times as much."""
+    monkeypatch.setattr(lease, "MOST_RENEWALS", 100)
+
+    async def scenario(one: Served) -> None:
+        one.backend.delay = 60
+        data = begun(b"Lease/LeaseKeepAlive") + frame(h2.DATA, h2.PADDED, 1, b"\xff" + EMPTY * 3000 + bytes(255))
+        answer = await talk(one.port, data, enough=lambda received: given_back(received) > 700)
+        assert given_back(answer) == (100 + 1) * len(EMPTY) + 256  # one more has been taken, and waits
+
+    run(scenario)
+
+
+def given_back(data: bytes) -> int:
+    """Return how much more a client may send on streams."""
+    return sum(
+        int.from_bytes(payload, "big") for kind, _, id, payload in frames(data) if kind == h2.WINDOW_UPDATE and id
+    )
+
+
 def test_a_client_of_http_2_that_reads_nothing_is_sent_little() -> None:
     """Its windows are as wide as can be; what it does not take stays in the store."""
 
     async def scenario(one: Served) -> None:
-        head = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/etcdserverpb.Watch/Watch"),
-                (b"content-type", b"application/grpc"), (b"te", b"trailers")]  # fmt: skip
         message = rpc.WatchRequest(create_request=rpc.WatchCreateRequest(key=b"a")).SerializeToString()
-        start = PREFACE + settings({Setting.INITIAL_WINDOW_SIZE: 2**31 - 1}) + window_update(0, 2**31 - 1 - 65535)
+        wide = settings({Setting.INITIAL_WINDOW_SIZE: 2**31 - 1}) + window_update(0, 2**31 - 1 - 65535)
         body = frame(h2.DATA, 0, 1, b"\0" + len(message).to_bytes(4, "big") + message)
         _, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1)
-        writer.write(start + request(head, flags=h2.END_HEADERS) + body)
+        writer.write(begun(b"Watch/Watch") + wide + body)
         await eventually(streams)
         await put_many(one)
         (connection,) = one.server._connections.http2

@@ -13,8 +13,8 @@ from raftimpl.etcd.header_blocks import Header, HeaderDecoder, HeaderError, Malf
 from raftimpl.etcd.http2_frames import ConnectionFailure, ErrorCode, Setting
 from raftimpl.etcd.http2_stream import Block, Exchange, ExchangeFactory, Stream
 
-STREAM_WINDOW = 4 * 1024 * 1024
-"""How much a client may send on a stream before anything is taken: more than any message may have."""
+STREAM_WINDOW = 5 * 1024 * 1024
+"""How much a client may send on a stream before anything is taken: more than any message or body may have."""
 
 CONNECTION_WINDOW = 64 * 1024 * 1024
 
@@ -177,8 +177,14 @@ class Http2Connection(asyncio.Protocol):
             self._require_begun(id)
             self.write(h2.reset(id, ErrorCode.STREAM_CLOSED))
             return
+        stream.to_come -= len(payload)
+        if stream.to_come < 0:
+            self._fail(stream, ErrorCode.FLOW_CONTROL_ERROR)
+            return
         exchange = cast("Exchange", stream.exchange)
         data = h2.unpadded(flags, payload) if flags & h2.PADDED else payload
+        if len(data) < len(payload):
+            stream.taken(len(payload) - len(data))
         if data:
             exchange.receive(data)
         if flags & h2.END_STREAM:
@@ -189,7 +195,11 @@ class Http2Connection(asyncio.Protocol):
             raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, f"stream {id} has not begun")
 
     def _acknowledge(self, size: int) -> None:
-        """Let the client send on; exchanges do not keep more than they must."""
+        """Let the client send on, at half of the window, so that it is never exceeded.
+
+        What a stream has not taken counts for the window of the stream alone; else many that are not complete could
+        stop each other.
+        """
         self._unacknowledged += size
         if self._unacknowledged > CONNECTION_WINDOW // 2:
             self.write(h2.window_update(0, self._unacknowledged))
@@ -238,7 +248,7 @@ class Http2Connection(asyncio.Protocol):
         except MalformedRequestError:
             self.write(h2.reset(id, ErrorCode.PROTOCOL_ERROR))
             return
-        self._streams[id] = stream = Stream(self, id, self._initial_window)
+        self._streams[id] = stream = Stream(self, id, self._initial_window, STREAM_WINDOW)
         stream.is_client_done = bool(flags & h2.END_STREAM)
         stream.exchange = self._accept(stream, fields)
         if stream.is_client_done:
