@@ -13,7 +13,7 @@ from raftimpl.etcd.conversion import SLICE_KEYS
 from raftimpl.etcd.gateway import body_of
 from raftimpl.etcd.gojson import SLICE_ELEMENTS, to_json
 from raftimpl.etcd.kv import KV
-from raftimpl.etcd.service import ENVELOPE_BYTES, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES
+from raftimpl.etcd.service import ENVELOPE_BYTES, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, MOST_NESTED
 from raftimpl.store.checks import MOST_OPERATIONS
 from raftimpl.store.requests import Put
 from tests.etcd.running import Served, eventually, refusal, run
@@ -166,6 +166,50 @@ def test_others_get_their_turn_while_a_large_answer_is_written_as_json() -> None
             turns += 1
         assert turns >= KEYS / SLICE_ELEMENTS
         assert (await writing).decode() == to_json(message)
+
+    run(scenario)
+
+
+def nested(levels: int, operation: rpc.RequestOp) -> rpc.TxnRequest:
+    """Return a transaction with so many levels of them, and an operation in the innermost."""
+    for _ in range(levels - 1):
+        operation = rpc.RequestOp(request_txn=rpc.TxnRequest(success=[operation]))
+    return rpc.TxnRequest(success=[operation])
+
+
+READ = rpc.RequestOp(request_range=rpc.RangeRequest(key=b"a"))
+WRITE = rpc.RequestOp(request_put=rpc.PutRequest(key=b"a", value=b"1", prev_kv=True))
+
+
+@pytest.mark.parametrize("operation", [READ, WRITE], ids=["read", "write"])
+def test_transactions_inside_each_other_are_refused_before_anything_is_done(operation: rpc.RequestOp) -> None:
+    """Else they could take effect, and their answer could not be read: protobuf has a limit."""
+
+    async def scenario(one: Served) -> None:
+        await one.put(b"a")
+        answer = await one.call("KV/Txn", nested(MOST_NESTED, operation))
+        for _ in range(MOST_NESTED - 1):
+            answer = answer.responses[0].response_txn
+        assert answer.responses[0].WhichOneof("response") in ("response_range", "response_put")
+        revision = one.backend.store.revision
+        refused = Code.INVALID_ARGUMENT, "raftproof: not supported: more than 49 transactions inside each other"
+        assert await refusal(one.call("KV/Txn", nested(MOST_NESTED + 1, operation))) == refused
+        assert one.backend.store.revision == revision
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("levels", [MOST_NESTED + 1, MOST_NESTED + 2, 60, 127, 200, 300])
+def test_in_json_they_are_refused_however_many_they_are(levels: int) -> None:
+    async def scenario(one: Served) -> None:
+        start, end = '{"success":[{"request_txn":', "}]}"
+        put = '{"success":[{"request_put":{"key":"YQ=="}}]}'
+        status, answer = await one.http("POST", "/v3/kv/txn", start * 48 + put + end * 48)
+        assert (status, one.backend.store.revision) == (200, 2)
+        status, answer = await one.http("POST", "/v3/kv/txn", start * (levels - 1) + put + end * (levels - 1))
+        text = "raftproof: not supported: more than 49 transactions inside each other"
+        assert (status, json.loads(answer)) == (400, {"error": text, "message": text, "code": 3})
+        assert one.backend.store.revision == 2
 
     run(scenario)
 

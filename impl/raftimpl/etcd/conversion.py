@@ -7,6 +7,7 @@ from typing import Any
 from raftimpl.etcd import mvcc_pb2 as mvcc
 from raftimpl.etcd import refusals
 from raftimpl.etcd import rpc_pb2 as rpc
+from raftimpl.etcd.service import MOST_NESTED
 from raftimpl.store import errors
 from raftimpl.store import requests as store
 from raftimpl.store.checks import MOST_OPERATIONS
@@ -49,18 +50,21 @@ def delete_range_request(message: rpc.DeleteRangeRequest) -> store.DeleteRange:
     return store.DeleteRange(message.key, message.range_end, message.prev_kv)
 
 
-def txn_request(message: rpc.TxnRequest, most: int = MOST_OPERATIONS) -> store.Txn:
-    """Return a transaction. Raises RequestError for an operation that is none, or more than `most` in a list.
+def txn_request(message: rpc.TxnRequest, most: int = MOST_OPERATIONS, level: int = 1) -> store.Txn:
+    """Return a transaction, of so many levels of them.
 
-    They are counted first, as by `raftimpl.store.checks`: a message has room for a million that nobody wants converted.
+    Raises RequestError for an operation that is none, for more than `most` in a list, and for too many levels. They are
+    counted first, as by `raftimpl.store.checks`: a message has room for a million that nobody wants converted.
     """
     count = max(len(message.compare), len(message.success), len(message.failure))
     if count > most:
         raise errors.too_many_operations()
+    if level > MOST_NESTED:
+        raise refusals.nested_too_deep(MOST_NESTED)
     return store.Txn(
         tuple(map(compare, message.compare)),
-        tuple(operation(each, most - count) for each in message.success),
-        tuple(operation(each, most - count) for each in message.failure),
+        tuple(operation(each, most - count, level) for each in message.success),
+        tuple(operation(each, most - count, level) for each in message.failure),
     )
 
 
@@ -71,8 +75,8 @@ OPERATIONS: dict[str, Callable[[Any], store.Operation]] = {
 }
 
 
-def operation(message: rpc.RequestOp, most: int) -> store.Operation:
-    """Return an operation of a transaction; one that is a transaction may have `most` operations.
+def operation(message: rpc.RequestOp, most: int, level: int) -> store.Operation:
+    """Return an operation of a transaction at a level; one that is a transaction may have `most` operations.
 
     Raises RequestError if it is none, with etcd's strange choice of words.
     """
@@ -80,7 +84,7 @@ def operation(message: rpc.RequestOp, most: int) -> store.Operation:
     if name is None:
         raise errors.key_not_found()
     if name == "request_txn":
-        return txn_request(message.request_txn, most)
+        return txn_request(message.request_txn, most, level + 1)
     return OPERATIONS[name](getattr(message, name))
 
 

@@ -15,6 +15,8 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from raftimpl.etcd import refusals
+from raftimpl.etcd.service import MOST_NESTED
 from raftimpl.store import errors
 from raftimpl.store.checks import MOST_OPERATIONS
 
@@ -80,7 +82,7 @@ def written(value: object) -> str:
 def from_json(kind: type[AnyMessage], text: str) -> AnyMessage:
     """Return the first message in a text, an empty one if there is none.
 
-    Raises NotAMessageError, and RequestError for a list that is longer than any request may have.
+    Raises NotAMessageError, and RequestError for lists that are longer than in any request, and for too many levels.
     """
     return next(all_from_json(kind, text), kind())
 
@@ -177,8 +179,14 @@ def mismatch(value: object, wanted: str) -> NotAMessageError:
     return NotAMessageError(f"json: cannot unmarshal {shown} into Go value of type {wanted}")
 
 
-def fill(message: Message, value: object) -> None:
-    """Set the fields of a message that a value has."""
+DEEPEST = 100
+"""How many levels below its first a message may have: protobuf takes no more, and only transactions have as many."""
+
+
+def fill(message: Message, value: object, level: int = 0) -> None:
+    """Set the fields of a message that a value has; it is so many levels below the first message."""
+    if level > DEEPEST:
+        raise refusals.nested_too_deep(MOST_NESTED)
     if value is None:
         return
     if not isinstance(value, dict):
@@ -188,15 +196,15 @@ def fill(message: Message, value: object) -> None:
     for name, each in value.items():
         field = fields.get(name) or camel.get(name)
         if field is not None and each is not None:
-            set_field(message, cast("FieldDescriptor", field), each)
+            set_field(message, cast("FieldDescriptor", field), each, level)
 
 
 LONGEST_LISTS = {"etcdserverpb.TxnRequest": MOST_OPERATIONS}
 """How long the lists of a message may be: a text has room for a million that nobody wants made into messages."""
 
 
-def set_field(message: Message, field: FieldDescriptor, value: object) -> None:
-    """Set one field."""
+def set_field(message: Message, field: FieldDescriptor, value: object, level: int) -> None:
+    """Set one field of a message at a level."""
     if field.is_repeated:
         if not isinstance(value, list):
             raise mismatch(value, RAW_LIST)
@@ -204,12 +212,12 @@ def set_field(message: Message, field: FieldDescriptor, value: object) -> None:
             raise errors.too_many_operations()
         for each in value:
             if field.message_type is not None:
-                fill(getattr(message, field.name).add(), each)
+                fill(getattr(message, field.name).add(), each, level + 1)
             else:
                 getattr(message, field.name).append(SCALARS[field.type](field, each))
     elif field.message_type is not None:
         getattr(message, field.name).SetInParent()
-        fill(getattr(message, field.name), value)
+        fill(getattr(message, field.name), value, level + 1)
     else:
         setattr(message, field.name, SCALARS[field.type](field, value))
 
