@@ -28,7 +28,7 @@ class NotAMessageError(ValueError):
 
 
 class Fraction(str):
-    """A number with a point or an exponent, as it was written; no field has such."""
+    """A number with a point, an exponent or more digits than 64 bits have, as it was written; no field has such."""
 
 
 def to_json(message: Message) -> str:
@@ -96,7 +96,7 @@ def all_from_json(kind: type[AnyMessage], text: str) -> Iterator[AnyMessage]:
         except json.JSONDecodeError as error:
             raise NotAMessageError(syntax_error(error)) from None
         except RecursionError:
-            raise NotAMessageError("exceeded max depth") from None
+            raise too_deep() from None
         message = kind()
         fill(message, value)
         yield message
@@ -108,7 +108,21 @@ def no_number(text: str) -> object:
     raise NotAMessageError(f"invalid character {quoted(text.lstrip('-')[0])} looking for beginning of value")
 
 
-DECODER = json.JSONDecoder(parse_float=Fraction, parse_constant=no_number)
+MOST_DIGITS = 20
+"""How many characters a number of 64 bits has, with its sign."""
+
+
+def integer(text: str) -> int | Fraction:
+    """Return a number, if any field can have it. Python has a limit of its own for what it turns into one."""
+    return int(text) if len(text) <= MOST_DIGITS else Fraction(text)
+
+
+def too_deep() -> NotAMessageError:
+    """Return the complaint about more lists in each other than can be read."""
+    return NotAMessageError("exceeded max depth")
+
+
+DECODER = json.JSONDecoder(parse_int=integer, parse_float=Fraction, parse_constant=no_number)
 
 
 def after_space(text: str, position: int) -> int:
@@ -294,7 +308,9 @@ def read_integer(field: FieldDescriptor, value: object) -> int:
 def unquoted(text: str) -> object:
     """Return what is between quotes, read as JSON."""
     try:
-        return json.loads(text, parse_float=Fraction, parse_constant=no_number)
+        return DECODER.decode(text)
+    except RecursionError:
+        raise too_deep() from None
     except json.JSONDecodeError as error:
         message = "unexpected end of JSON input" if error.pos >= len(text) else syntax_error(error)
         raise NotAMessageError(message) from None
