@@ -173,7 +173,7 @@ def test_a_slow_answer_and_a_quiet_connection_of_http_2_are_waited_for() -> None
 
 @pytest.mark.parametrize("client", ["none", "foreign", "no TLS"])
 def test_a_handshake_that_fails_is_told(certificates: Path, tmp_path: Path, client: str) -> None:
-    tls = ClientTls(certificates / "server.crt", certificates / "server.key", certificates / "ca.crt", True)
+    tls = ClientTls(certificates / "server.crt", certificates / "server.key", certificates / "ca.crt")
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "client.key", "-out", "client.crt",
             "-subj", "/CN=foreign"]  # fmt: skip
     if client == "foreign":

@@ -6,15 +6,15 @@ import json
 import pytest
 from hpack import Encoder
 
+from raftimpl.etcd import conversion, http2_server, lease
 from raftimpl.etcd import http2_frames as h2
-from raftimpl.etcd import http2_server
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd.header_blocks import HeaderDecoder, HeaderError, encode
-from raftimpl.etcd.http2_frames import PREFACE, Setting, frame, settings, window_update
+from raftimpl.etcd.http2_frames import PREFACE, ErrorCode, Setting, frame, settings, window_update
 from raftimpl.etcd.watch_stream import MOST_BYTES_WAITING
 from raftimpl.store.requests import Put
 from tests.etcd.running import Served, eventually, run
-from tests.etcd.test_front import GET, call, frames, post, request, talk
+from tests.etcd.test_front import GET, call, code_of, frames, post, request, talk
 from tests.etcd.test_watch import streams
 
 EVENTS, EVENT_BYTES = 300, 100_000
@@ -45,21 +45,104 @@ def test_a_window_that_is_changed_later_is_changed_for_open_streams() -> None:
     run(scenario)
 
 
+def test_windows_change_once_however_often_settings_say_so() -> None:
+    """Each change goes through all streams, and a frame has room for thousands."""
+
+    async def scenario(one: Served) -> None:
+        twice = {Setting.INITIAL_WINDOW_SIZE: 2**31 - 1}, {Setting.INITIAL_WINDOW_SIZE: 10}
+        changes = b"".join(map(settings, twice)) + frame(h2.SETTINGS, 0, 0, bytes.fromhex("00047fffffff00040000000a"))
+        answer = await talk(
+            one.port,
+            PREFACE + settings({Setting.INITIAL_WINDOW_SIZE: 0}) + request(GET),
+            window_update(1, 7) + changes,  # the greatest window would be too great for a stream that has 7 more
+            enough=lambda received: sizes(received) == [7, 10],
+        )
+        assert sizes(answer) == [7, 10]
+        assert [flags for kind, flags, *_ in frames(answer) if kind == h2.SETTINGS] == [0, *[h2.ACK] * 4]
+
+    run(scenario)
+
+
+def test_a_frame_is_as_large_as_the_client_has_been_told_that_it_may_be() -> None:
+    async def scenario(one: Served) -> None:
+        one.backend.apply(Put(b"a", bytes(60_000)))
+        answer = await talk(
+            one.port,
+            PREFACE + settings({Setting.INITIAL_WINDOW_SIZE: 0}) + call(1, b"KV/Range", RANGE),
+            settings({Setting.MAX_FRAME_SIZE: 50_000}) + window_update(1, 30_000),
+            settings({Setting.INITIAL_WINDOW_SIZE: 2**20}),
+            enough=lambda received: sum(sizes(received)) > 60_000,
+        )
+        before = answer[: [at for at in range(len(answer)) if answer.startswith(ACKNOWLEDGED, at)][1]]
+        assert all(size <= h2.FRAME_BYTES for size in sizes(before))
+        assert max(sizes(answer)) > h2.FRAME_BYTES
+
+    run(scenario)
+
+
+ACKNOWLEDGED = frame(h2.SETTINGS, h2.ACK, 0)
+
+
 def sizes(data: bytes) -> list[int]:
     return [len(payload) for kind, _, _, payload in frames(data) if kind == h2.DATA]
+
+
+def begun(path: bytes) -> bytes:
+    """Return the beginning of a connection with one call of gRPC, whose requests are to come."""
+    head = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/etcdserverpb." + path),
+            (b"content-type", b"application/grpc"), (b"te", b"trailers")]  # fmt: skip
+    return PREFACE + settings({}) + request(head, flags=h2.END_HEADERS)
+
+
+EMPTY = bytes(5)
+"""A message of gRPC with nothing in it."""
+
+
+def test_a_client_that_sends_more_than_its_window_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http2_server, "STREAM_WINDOW", 20_000)
+
+    async def scenario(one: Served) -> None:
+        unfinished = b"\0\0\1\0\0" + bytes(9_995)
+        within = begun(b"KV/Put") + frame(h2.DATA, 0, 1, unfinished) * 2
+        for more, code in ((0, None), (1, (h2.RST_STREAM, ErrorCode.FLOW_CONTROL_ERROR))):
+            data = within + frame(h2.DATA, 0, 1, bytes(more)) + frame(h2.PING, 0, 0, bytes(8))
+            answer = await talk(one.port, data, enough=lambda received: frame(h2.PING, h2.ACK, 0, bytes(8)) in received)
+            assert code_of(answer) == code
+
+    run(scenario)
+
+
+def test_a_window_is_given_back_for_what_was_taken_and_for_padding_and_for_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Requests that wait are bytes, not messages, which would take fifty times as much."""
+    monkeypatch.setattr(lease, "MOST_RENEWALS", 100)
+
+    async def scenario(one: Served) -> None:
+        one.backend.delay = 60
+        data = begun(b"Lease/LeaseKeepAlive") + frame(h2.DATA, h2.PADDED, 1, b"\xff" + EMPTY * 3000 + bytes(255))
+        answer = await talk(one.port, data, enough=lambda received: given_back(received) > 700)
+        assert given_back(answer) == (100 + 1) * len(EMPTY) + 256  # one more has been taken, and waits
+
+    run(scenario)
+
+
+def given_back(data: bytes) -> int:
+    """Return how much more a client may send on streams."""
+    return sum(
+        int.from_bytes(payload, "big") for kind, _, id, payload in frames(data) if kind == h2.WINDOW_UPDATE and id
+    )
 
 
 def test_a_client_of_http_2_that_reads_nothing_is_sent_little() -> None:
     """Its windows are as wide as can be; what it does not take stays in the store."""
 
     async def scenario(one: Served) -> None:
-        head = [(b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/etcdserverpb.Watch/Watch"),
-                (b"content-type", b"application/grpc"), (b"te", b"trailers")]  # fmt: skip
         message = rpc.WatchRequest(create_request=rpc.WatchCreateRequest(key=b"a")).SerializeToString()
-        start = PREFACE + settings({Setting.INITIAL_WINDOW_SIZE: 2**31 - 1}) + window_update(0, 2**31 - 1 - 65535)
+        wide = settings({Setting.INITIAL_WINDOW_SIZE: 2**31 - 1}) + window_update(0, 2**31 - 1 - 65535)
         body = frame(h2.DATA, 0, 1, b"\0" + len(message).to_bytes(4, "big") + message)
         _, writer = await asyncio.open_connection("127.0.0.1", one.port, limit=1)
-        writer.write(start + request(head, flags=h2.END_HEADERS) + body)
+        writer.write(begun(b"Watch/Watch") + wide + body)
         await eventually(streams)
         await put_many(one)
         (connection,) = one.server._connections.http2
@@ -88,12 +171,15 @@ def test_a_client_of_http_1_that_reads_nothing_is_sent_little() -> None:
     run(scenario)
 
 
-def test_answers_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("slice_keys", [1000, 1])
+def test_answers_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch, slice_keys: int) -> None:
     """A hundred reads of a megabyte begin at once; all are answered when the client takes what there is."""
     monkeypatch.setattr(http2_server, "MOST_BYTES_WAITING", 4_000_000)
+    monkeypatch.setattr(conversion, "SLICE_KEYS", slice_keys)
 
     async def scenario(one: Served) -> None:
-        one.backend.apply(Put(b"a", bytes(1_000_000)))
+        one.backend.apply(Put(b"a", bytes(500_000)))
+        one.backend.apply(Put(b"b", bytes(500_000)))
         one.backend.delay = 0.2  # all have begun before the first is answered
         reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
         calls = [call(2 * number + 1, *READS[number % len(READS)]) for number in range(100)]
@@ -117,7 +203,7 @@ def test_answers_that_nobody_reads_are_not_made(monkeypatch: pytest.MonkeyPatch)
     run(scenario)
 
 
-RANGE = rpc.RangeRequest(key=b"a")
+RANGE = rpc.RangeRequest(key=b"a", range_end=b"c")
 READS = [
     (b"KV/Range", RANGE),
     (b"KV/Txn", rpc.TxnRequest(success=[rpc.RequestOp(request_range=RANGE)])),

@@ -9,8 +9,13 @@ import grpc
 import pytest
 
 from raftimpl.etcd import rpc_pb2 as rpc
-from raftimpl.etcd.service import ENVELOPE_BYTES, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES
+from raftimpl.etcd.conversion import SLICE_KEYS
+from raftimpl.etcd.gateway import body_of
+from raftimpl.etcd.gojson import SLICE_ELEMENTS, to_json
+from raftimpl.etcd.kv import KV
+from raftimpl.etcd.service import ENVELOPE_BYTES, MAX_MESSAGE_BYTES, MAX_REQUEST_BYTES, MOST_NESTED
 from raftimpl.store.checks import MOST_OPERATIONS
+from raftimpl.store.requests import Put
 from tests.etcd.running import Served, eventually, refusal, run
 
 Code = grpc.StatusCode
@@ -81,6 +86,130 @@ def test_a_transaction_may_have_so_many_operations() -> None:
             Code.INVALID_ARGUMENT,
             "etcdserver: too many operations in txn request",
         )
+
+    run(scenario)
+
+
+def unknown(count: int) -> list[rpc.Compare]:
+    """Comparisons that cannot be converted."""
+    return [rpc.Compare(key=b"a", target=9)] * count
+
+
+TOO_MANY = [
+    rpc.TxnRequest(compare=unknown(129)),
+    rpc.TxnRequest(success=[rpc.RequestOp()] * 129),
+    rpc.TxnRequest(failure=[rpc.RequestOp()] * 129),
+    rpc.TxnRequest(success=[rpc.RequestOp(request_txn=rpc.TxnRequest(compare=unknown(128)))]),
+]
+
+
+@pytest.mark.parametrize("txn", TOO_MANY, ids=lambda txn: str(txn)[:20])
+def test_operations_are_counted_before_they_are_looked_at(txn: rpc.TxnRequest) -> None:
+    """A message has room for a million of them."""
+
+    async def scenario(one: Served) -> None:
+        text = "etcdserver: too many operations in txn request"
+        assert await refusal(one.call("KV/Txn", txn)) == (Code.INVALID_ARGUMENT, text)
+
+    run(scenario)
+
+
+def test_in_json_operations_are_counted_before_they_become_messages() -> None:
+    async def scenario(one: Served) -> None:
+        for field in ("compare", "success", "failure"):
+            body = json.dumps({field: [5] * 129})
+            status, answer = await one.http("POST", "/v3/kv/txn", body)
+            assert (status, json.loads(answer)["error"]) == (400, "etcdserver: too many operations in txn request")
+            status, answer = await one.http("POST", "/v3/kv/txn", json.dumps({field: [5] * 128}))
+            assert (status, json.loads(answer)["error"][:23]) == (400, "json: cannot unmarshal ")
+
+    run(scenario)
+
+
+LARGE = rpc.RangeRequest(key=b"k", range_end=b"l")
+KEYS = 20 * SLICE_KEYS
+
+
+def test_others_get_their_turn_while_a_large_answer_is_made() -> None:
+    """And what they write is not in it: it is of one revision."""
+
+    async def scenario(one: Served) -> None:
+        fill(one)
+        revision = one.backend.store.revision
+        answering = asyncio.ensure_future(KV(one.backend).range(LARGE))
+        turns = 0
+        while not answering.done():
+            await asyncio.sleep(0)
+            one.backend.apply(Put(b"k%06d" % (KEYS - 1), b"later"))
+            turns += 1
+        answer = await answering
+        assert turns >= KEYS / SLICE_KEYS
+        assert [kv.key for kv in answer.kvs] == [b"k%06d" % number for number in range(KEYS)]
+        assert answer.kvs[-1].mod_revision == answer.header.revision < revision + turns / 2
+
+    run(scenario)
+
+
+def fill(one: Served) -> None:
+    for number in range(KEYS):
+        one.backend.apply(Put(b"k%06d" % number))
+
+
+def test_others_get_their_turn_while_a_large_answer_is_written_as_json() -> None:
+    async def scenario(one: Served) -> None:
+        fill(one)
+        message = await KV(one.backend).range(LARGE)
+        writing = asyncio.ensure_future(body_of(message))
+        turns = 0
+        while not writing.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns >= KEYS / SLICE_ELEMENTS
+        assert (await writing).decode() == to_json(message)
+
+    run(scenario)
+
+
+def nested(levels: int, operation: rpc.RequestOp) -> rpc.TxnRequest:
+    """Return a transaction with so many levels of them, and an operation in the innermost."""
+    for _ in range(levels - 1):
+        operation = rpc.RequestOp(request_txn=rpc.TxnRequest(success=[operation]))
+    return rpc.TxnRequest(success=[operation])
+
+
+READ = rpc.RequestOp(request_range=rpc.RangeRequest(key=b"a"))
+WRITE = rpc.RequestOp(request_put=rpc.PutRequest(key=b"a", value=b"1", prev_kv=True))
+
+
+@pytest.mark.parametrize("operation", [READ, WRITE], ids=["read", "write"])
+def test_transactions_inside_each_other_are_refused_before_anything_is_done(operation: rpc.RequestOp) -> None:
+    """Else they could take effect, and their answer could not be read: protobuf has a limit."""
+
+    async def scenario(one: Served) -> None:
+        await one.put(b"a")
+        answer = await one.call("KV/Txn", nested(MOST_NESTED, operation))
+        for _ in range(MOST_NESTED - 1):
+            answer = answer.responses[0].response_txn
+        assert answer.responses[0].WhichOneof("response") in ("response_range", "response_put")
+        revision = one.backend.store.revision
+        refused = Code.INVALID_ARGUMENT, "raftproof: not supported: more than 49 transactions inside each other"
+        assert await refusal(one.call("KV/Txn", nested(MOST_NESTED + 1, operation))) == refused
+        assert one.backend.store.revision == revision
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("levels", [MOST_NESTED + 1, MOST_NESTED + 2, 60, 127, 200, 300])
+def test_in_json_they_are_refused_however_many_they_are(levels: int) -> None:
+    async def scenario(one: Served) -> None:
+        start, end = '{"success":[{"request_txn":', "}]}"
+        put = '{"success":[{"request_put":{"key":"YQ=="}}]}'
+        status, answer = await one.http("POST", "/v3/kv/txn", start * 48 + put + end * 48)
+        assert (status, one.backend.store.revision) == (200, 2)
+        status, answer = await one.http("POST", "/v3/kv/txn", start * (levels - 1) + put + end * (levels - 1))
+        text = "raftproof: not supported: more than 49 transactions inside each other"
+        assert (status, json.loads(answer)) == (400, {"error": text, "message": text, "code": 3})
+        assert one.backend.store.revision == 2
 
     run(scenario)
 

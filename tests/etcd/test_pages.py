@@ -214,6 +214,40 @@ def test_another_package_of_the_same_name_can_live_beside_ours() -> None:
     assert (done.stdout, done.stderr) == ("mvccpb.KeyValue\n", "")
 
 
+DIGITS = "9" * 5000  # Python refuses to make a number of so many
+TOO_DEEP = "exceeded max depth"
+MALFORMED = [
+    (f'{{"limit":{DIGITS}}}', f"json: cannot unmarshal number {DIGITS} into Go value of type int64"),
+    (f'{{"limit":-{DIGITS}}}', f"json: cannot unmarshal number -{DIGITS} into Go value of type int64"),
+    (f'{{"limit":"{DIGITS}"}}', f"json: cannot unmarshal number {DIGITS} into Go value of type int64"),
+    (f'{{"key":[{DIGITS}]}}', f"json: cannot unmarshal number {DIGITS} into Go value of type uint8"),
+    (f'{{"key":{DIGITS}}}', "json: cannot unmarshal number into Go value of type []uint8"),
+    (f'{{"unknown":{DIGITS}}}', "etcdserver: key is not provided"),
+    (
+        f'{{"sort_order":{DIGITS}}}',
+        f"json: cannot unmarshal number {DIGITS} into Go value of type etcdserverpb.RangeRequest_SortOrder",
+    ),
+    ('{"limit":"' + "[" * 100_000 + '"}', TOO_DEEP),
+    ('{"unknown":' + "[" * 100_000 + "}", TOO_DEEP),
+]
+
+
+@pytest.mark.parametrize(("body", "text"), MALFORMED, ids=lambda value: value[:30])
+def test_what_python_cannot_read_is_refused_in_words(body: str, text: str) -> None:
+    """With etcd's text; that of what is too deep begins with a character."""
+
+    async def scenario(one: Served) -> None:
+        status, answer = await one.http("POST", "/v3/kv/range", body)
+        assert (status, json.loads(answer)) == (400, {"error": text, "message": text, "code": 3})
+
+    run(scenario)
+
+
+def test_the_greatest_numbers_are_read() -> None:
+    assert from_json(rpc.RangeRequest, f'{{"limit":{-(2**63)}}}').limit == -(2**63)
+    assert from_json(rpc.StatusResponse, f'{{"leader":{2**64 - 1}}}').leader == 2**64 - 1
+
+
 def test_the_generated_files_are_those_of_the_proto_files(tmp_path: Path) -> None:
     pytest.importorskip("grpc_tools")
     written = generate.generate(tmp_path)

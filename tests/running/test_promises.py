@@ -1,7 +1,7 @@
 """What clients of a cluster of whole nodes are promised, on disks and a network that exist in memory."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import compress
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from raftimpl.errors import InvariantViolationError
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd.kv import KV
+from raftimpl.etcd.lease import MOST_RENEWALS, Lease
 from raftimpl.etcd.maintenance import Maintenance
 from raftimpl.messages import AppendEntries, Entry, ForwardedRequest
 from raftimpl.running.backend import NodeBackend
@@ -241,3 +242,21 @@ async def test_without_a_leader_nobody_tells_the_time_of_a_lease() -> None:
         await asyncio.sleep(5)
         with pytest.raises(RequestError, match="request timed out"):
             await backend(world, follower.state.id).remaining_ttl(7)
+
+
+@in_virtual_time
+async def test_many_renewals_of_one_stream_share_few_entries() -> None:
+    """A client keeps all its leases alive on one stream: each must not take a commit of its own."""
+
+    async def requests() -> AsyncIterator[rpc.LeaseKeepAliveRequest]:
+        for id in ids:
+            yield rpc.LeaseKeepAliveRequest(ID=id)
+
+    async with nodes() as world:
+        node = await world.follower()
+        await node.write(LeaseGrant(7, 100))
+        ids = [7, 8, *range(100, 100 + 2 * MOST_RENEWALS), 7]
+        before = node.machine.applied_index
+        answers = [(each.ID, each.TTL) async for each in Lease(backend(world, node.state.id)).keep_alive(requests())]
+        assert answers == [(id, 100 if id == 7 else 0) for id in ids]
+        assert node.machine.applied_index - before < 20

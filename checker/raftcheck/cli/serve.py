@@ -53,14 +53,25 @@ SnapshotCountOption = Annotated[
 ]  # fmt: skip
 CertOption = Annotated[str | None, text("Certificate for clients' connections (TLS).", "FILE")]
 KeyOption = Annotated[str | None, text("Its key.", "FILE")]
-ClientAuthOption = Annotated[bool | None, typer.Option("--client-cert-auth", help="Clients need a certificate, too.")]
-TrustedOption = Annotated[str | None, text("Who must have signed clients' certificates.", "FILE")]
+ClientAuthOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--client-cert-auth", help="Clients need a certificate, too: of --trusted-ca-file, which says so by itself."
+    ),
+]
+TrustedOption = Annotated[str | None, text("Clients need a certificate, and this is who must have signed it.", "FILE")]
 PeerCertOption = Annotated[str | None, text("Certificate for connections between servers (TLS).", "FILE")]
 PeerKeyOption = Annotated[str | None, text("Its key.", "FILE")]
 PeerAuthOption = Annotated[
-    bool | None, typer.Option("--peer-client-cert-auth", help="Servers that connect need a certificate, too.")
+    bool | None,
+    typer.Option(
+        "--peer-client-cert-auth",
+        help="Servers that connect need a certificate, too: of --peer-trusted-ca-file, which says so by itself.",
+    ),
 ]
-PeerTrustedOption = Annotated[str | None, text("Who must have signed servers' certificates.", "FILE")]
+PeerTrustedOption = Annotated[
+    str | None, text("Servers need a certificate, and this is who must have signed it.", "FILE")
+]
 LogLevelOption = Annotated[str | None, text("debug, info, warn or error. [default: info]", "LEVEL")]
 TraceOption = Annotated[str | None, text("Write every step here, for `raftproof torture`.", "FILE")]
 ConfigFileOption = Annotated[

@@ -1,13 +1,16 @@
 """Between the messages on the wire and the requests and responses of the store."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from raftimpl.etcd import mvcc_pb2 as mvcc
 from raftimpl.etcd import refusals
 from raftimpl.etcd import rpc_pb2 as rpc
+from raftimpl.etcd.service import MOST_NESTED
 from raftimpl.store import errors
 from raftimpl.store import requests as store
+from raftimpl.store.checks import MOST_OPERATIONS
 
 # Requests
 
@@ -47,12 +50,21 @@ def delete_range_request(message: rpc.DeleteRangeRequest) -> store.DeleteRange:
     return store.DeleteRange(message.key, message.range_end, message.prev_kv)
 
 
-def txn_request(message: rpc.TxnRequest) -> store.Txn:
-    """Return a transaction. Raises RequestError for an operation that is none."""
+def txn_request(message: rpc.TxnRequest, most: int = MOST_OPERATIONS, level: int = 1) -> store.Txn:
+    """Return a transaction, of so many levels of them.
+
+    Raises RequestError for an operation that is none, for more than `most` in a list, and for too many levels. They are
+    counted first, as by `raftimpl.store.checks`: a message has room for a million that nobody wants converted.
+    """
+    count = max(len(message.compare), len(message.success), len(message.failure))
+    if count > most:
+        raise errors.too_many_operations()
+    if level > MOST_NESTED:
+        raise refusals.nested_too_deep(MOST_NESTED)
     return store.Txn(
         tuple(map(compare, message.compare)),
-        tuple(map(operation, message.success)),
-        tuple(map(operation, message.failure)),
+        tuple(operation(each, most - count, level) for each in message.success),
+        tuple(operation(each, most - count, level) for each in message.failure),
     )
 
 
@@ -60,15 +72,19 @@ OPERATIONS: dict[str, Callable[[Any], store.Operation]] = {
     "request_range": range_request,
     "request_put": put_request,
     "request_delete_range": delete_range_request,
-    "request_txn": txn_request,
 }
 
 
-def operation(message: rpc.RequestOp) -> store.Operation:
-    """Return an operation of a transaction. Raises RequestError if it is none, with etcd's strange choice of words."""
+def operation(message: rpc.RequestOp, most: int, level: int) -> store.Operation:
+    """Return an operation of a transaction at a level; one that is a transaction may have `most` operations.
+
+    Raises RequestError if it is none, with etcd's strange choice of words.
+    """
     name = message.WhichOneof("request")
     if name is None:
         raise errors.key_not_found()
+    if name == "request_txn":
+        return txn_request(message.request_txn, most, level + 1)
     return OPERATIONS[name](getattr(message, name))
 
 
@@ -129,6 +145,19 @@ def event(change: store.Event, with_prev_kv: bool) -> mvcc.Event:
 def range_response(response: store.RangeResponse, header: rpc.ResponseHeader) -> rpc.RangeResponse:
     """Return what was read."""
     return rpc.RangeResponse(header=header, kvs=key_values(response.kvs), more=response.more, count=response.count)
+
+
+SLICE_KEYS = 1000
+"""How many keys are converted while everything else waits: it takes some 3 ms."""
+
+
+async def large_range_response(response: store.RangeResponse, header: rpc.ResponseHeader) -> rpc.RangeResponse:
+    """Return what was read, made slice by slice, so that others get their turn."""
+    message = rpc.RangeResponse(header=header, more=response.more, count=response.count)
+    for start in range(0, len(response.kvs), SLICE_KEYS):
+        message.kvs.extend(key_values(response.kvs[start : start + SLICE_KEYS]))
+        await asyncio.sleep(0)
+    return message
 
 
 def put_response(response: store.PutResponse, header: rpc.ResponseHeader) -> rpc.PutResponse:

@@ -1,5 +1,6 @@
 """The API as JSON over HTTP, as etcd's gateway has it: POST /v3/kv/put and so on."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
@@ -8,7 +9,7 @@ from google.protobuf.message import Message
 
 from raftimpl.etcd import refusals
 from raftimpl.etcd.calls import CallCounter
-from raftimpl.etcd.gojson import NotAMessageError, all_from_json, from_json, to_json, written
+from raftimpl.etcd.gojson import NotAMessageError, all_from_json, from_json, pieces, to_json, written
 from raftimpl.etcd.http_server import Request, Response, plain
 from raftimpl.etcd.leadership import Leadership
 from raftimpl.etcd.service import MAX_MESSAGE_BYTES, Kind, Method
@@ -61,6 +62,9 @@ STATUSES: dict[int, HTTPStatus] = {
 
 UNKNOWN = 2
 
+PIECE_CHARACTERS = 10_000
+"""How much of an answer is written before others get their turn, at least."""
+
 JSON = "application/json"
 FROM_GRPC = {"Grpc-Metadata-Content-Type": "application/grpc"}
 REQUIRE_LEADER_HEADER = "grpc-metadata-hasleader"
@@ -102,7 +106,7 @@ class Gateway:
             count(refusal.code)
             return refused(refusal)
         count(0)
-        return Response(HTTPStatus.OK, to_json(response).encode(), JSON, FROM_GRPC)
+        return Response(HTTPStatus.OK, await body_of(response), JSON, FROM_GRPC)
 
     async def _stream(self, method: Method, request: Request) -> Response:
         try:
@@ -131,6 +135,16 @@ class Gateway:
 
 
 CALLS = {Kind.UNARY: Gateway._unary, Kind.SERVER_STREAM: Gateway._stream, Kind.BOTH_STREAM: Gateway._stream}
+
+
+async def body_of(response: Message) -> bytes:
+    """Return a message as JSON; others get their turn meanwhile."""
+    body = bytearray()
+    for piece in pieces(response):
+        if len(piece) > PIECE_CHARACTERS:
+            await asyncio.sleep(0)
+        body += piece.encode()
+    return bytes(body)
 
 
 def text_of(request: Request) -> str:

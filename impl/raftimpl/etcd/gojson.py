@@ -8,12 +8,17 @@ of the libraries in Go that etcd uses, as far as clients may see them for a comm
 import json
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+
+from raftimpl.etcd import refusals
+from raftimpl.etcd.service import MOST_NESTED
+from raftimpl.store import errors
+from raftimpl.store.checks import MOST_OPERATIONS
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
@@ -23,12 +28,47 @@ class NotAMessageError(ValueError):
 
 
 class Fraction(str):
-    """A number with a point or an exponent, as it was written; no field has such."""
+    """A number with a point, an exponent or more digits than 64 bits have, as it was written; no field has such."""
 
 
 def to_json(message: Message) -> str:
     """Return a message in one line."""
     return written(MessageToDict(message, preserving_proto_field_name=True))
+
+
+SLICE_ELEMENTS = 500
+"""How many elements of a list are written in one piece: it takes some 3 ms."""
+
+
+def pieces(message: Message) -> Iterator[str]:
+    """Yield a message in one line, piece by piece, of which none takes long if what is large is a list of messages."""
+    rest = type(message)()
+    lists: dict[str, Sequence[Message]] = {}
+    for field, value in message.ListFields():
+        if field.is_repeated and field.message_type is not None:
+            lists[field.name] = value
+        elif field.is_repeated or field.message_type is not None:
+            getattr(rest, field.name).MergeFrom(value)
+        else:
+            setattr(rest, field.name, value)
+    shown = MessageToDict(rest, preserving_proto_field_name=True)
+    separator = "{"
+    for field, _ in message.ListFields():
+        yield f'{separator}"{field.name}":'
+        separator = ","
+        if field.name in lists:
+            yield from list_pieces(lists[field.name])
+        else:
+            yield written(shown[field.name])
+    yield "{}" if separator == "{" else "}"
+
+
+def list_pieces(messages: Sequence[Message]) -> Iterator[str]:
+    """Yield a list of messages piece by piece."""
+    for start in range(0, len(messages), SLICE_ELEMENTS):
+        yield "," if start else "["
+        yield ",".join(map(to_json, messages[start : start + SLICE_ELEMENTS]))
+    yield "]"
 
 
 ESCAPED = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
@@ -40,7 +80,10 @@ def written(value: object) -> str:
 
 
 def from_json(kind: type[AnyMessage], text: str) -> AnyMessage:
-    """Return the first message in a text, an empty one if there is none. Raises NotAMessageError."""
+    """Return the first message in a text, an empty one if there is none.
+
+    Raises NotAMessageError, and RequestError for lists that are longer than in any request, and for too many levels.
+    """
     return next(all_from_json(kind, text), kind())
 
 
@@ -53,7 +96,7 @@ def all_from_json(kind: type[AnyMessage], text: str) -> Iterator[AnyMessage]:
         except json.JSONDecodeError as error:
             raise NotAMessageError(syntax_error(error)) from None
         except RecursionError:
-            raise NotAMessageError("exceeded max depth") from None
+            raise too_deep() from None
         message = kind()
         fill(message, value)
         yield message
@@ -65,7 +108,21 @@ def no_number(text: str) -> object:
     raise NotAMessageError(f"invalid character {quoted(text.lstrip('-')[0])} looking for beginning of value")
 
 
-DECODER = json.JSONDecoder(parse_float=Fraction, parse_constant=no_number)
+MOST_DIGITS = 20
+"""How many characters a number of 64 bits has, with its sign."""
+
+
+def integer(text: str) -> int | Fraction:
+    """Return a number, if any field can have it. Python has a limit of its own for what it turns into one."""
+    return int(text) if len(text) <= MOST_DIGITS else Fraction(text)
+
+
+def too_deep() -> NotAMessageError:
+    """Return the complaint about more lists in each other than can be read."""
+    return NotAMessageError("exceeded max depth")
+
+
+DECODER = json.JSONDecoder(parse_int=integer, parse_float=Fraction, parse_constant=no_number)
 
 
 def after_space(text: str, position: int) -> int:
@@ -136,8 +193,14 @@ def mismatch(value: object, wanted: str) -> NotAMessageError:
     return NotAMessageError(f"json: cannot unmarshal {shown} into Go value of type {wanted}")
 
 
-def fill(message: Message, value: object) -> None:
-    """Set the fields of a message that a value has."""
+DEEPEST = 100
+"""How many levels below its first a message may have: protobuf takes no more, and only transactions have as many."""
+
+
+def fill(message: Message, value: object, level: int = 0) -> None:
+    """Set the fields of a message that a value has; it is so many levels below the first message."""
+    if level > DEEPEST:
+        raise refusals.nested_too_deep(MOST_NESTED)
     if value is None:
         return
     if not isinstance(value, dict):
@@ -147,22 +210,28 @@ def fill(message: Message, value: object) -> None:
     for name, each in value.items():
         field = fields.get(name) or camel.get(name)
         if field is not None and each is not None:
-            set_field(message, cast("FieldDescriptor", field), each)
+            set_field(message, cast("FieldDescriptor", field), each, level)
 
 
-def set_field(message: Message, field: FieldDescriptor, value: object) -> None:
-    """Set one field."""
+LONGEST_LISTS = {"etcdserverpb.TxnRequest": MOST_OPERATIONS}
+"""How long the lists of a message may be: a text has room for a million that nobody wants made into messages."""
+
+
+def set_field(message: Message, field: FieldDescriptor, value: object, level: int) -> None:
+    """Set one field of a message at a level."""
     if field.is_repeated:
         if not isinstance(value, list):
             raise mismatch(value, RAW_LIST)
+        if len(value) > LONGEST_LISTS.get(message.DESCRIPTOR.full_name, len(value)):
+            raise errors.too_many_operations()
         for each in value:
             if field.message_type is not None:
-                fill(getattr(message, field.name).add(), each)
+                fill(getattr(message, field.name).add(), each, level + 1)
             else:
                 getattr(message, field.name).append(SCALARS[field.type](field, each))
     elif field.message_type is not None:
         getattr(message, field.name).SetInParent()
-        fill(getattr(message, field.name), value)
+        fill(getattr(message, field.name), value, level + 1)
     else:
         setattr(message, field.name, SCALARS[field.type](field, value))
 
@@ -239,7 +308,9 @@ def read_integer(field: FieldDescriptor, value: object) -> int:
 def unquoted(text: str) -> object:
     """Return what is between quotes, read as JSON."""
     try:
-        return json.loads(text, parse_float=Fraction, parse_constant=no_number)
+        return DECODER.decode(text)
+    except RecursionError:
+        raise too_deep() from None
     except json.JSONDecodeError as error:
         message = "unexpected end of JSON input" if error.pos >= len(text) else syntax_error(error)
         raise NotAMessageError(message) from None

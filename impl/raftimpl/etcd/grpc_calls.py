@@ -4,7 +4,6 @@ A message has a head of five bytes: whether it is compressed, and its length. Th
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -65,35 +64,43 @@ def seconds_of(timeout: bytes) -> float:
 
 
 class MessageReader:
-    """Cuts what arrives into messages."""
+    """Cuts what arrives into messages, each when it is wanted: decoded, a small one takes fifty times its bytes."""
 
     def __init__(self, kind: type[Message]) -> None:
         self._kind = kind
-        self._rest: bytes | bytearray = b""
+        self._data: bytes | bytearray = b""
+        self._position = 0
 
-    def feed(self, data: bytes) -> list[tuple[Message, int]]:
-        """Return the messages that are complete now, each with the bytes it took. Raises RequestError."""
-        if self._rest:
-            self._rest = bytearray(self._rest) if isinstance(self._rest, bytes) else self._rest
-            self._rest += data
+    def feed(self, data: bytes) -> None:
+        """Take bytes."""
+        if self._position == len(self._data):
+            self._data = data
+        elif isinstance(self._data, bytearray):
+            del self._data[: self._position]
+            self._data += data
         else:
-            self._rest = data
-        messages: list[tuple[Message, int]] = []
-        while len(self._rest) >= MESSAGE_HEAD_BYTES:
-            size = int.from_bytes(self._rest[1:MESSAGE_HEAD_BYTES], "big")
-            if self._rest[0]:
-                raise refusals.compressed()
-            if size > MAX_MESSAGE_BYTES:
-                raise refusals.message_too_large(size, MAX_MESSAGE_BYTES)
-            end = MESSAGE_HEAD_BYTES + size
-            if len(self._rest) < end:
-                break
-            try:
-                messages.append((self._kind.FromString(bytes(self._rest[MESSAGE_HEAD_BYTES:end])), end))
-            except DecodeError:
-                raise refusals.no_message(self._kind.DESCRIPTOR.full_name) from None
-            self._rest = self._rest[end:]
-        return messages
+            self._data = bytearray(self._data[self._position :] + data)
+        self._position = 0
+
+    def next(self) -> tuple[Message, int] | None:
+        """Return the next message and the bytes it took; None if it is not complete yet. Raises RequestError."""
+        data, start = self._data, self._position + MESSAGE_HEAD_BYTES
+        if len(data) < start:
+            return None
+        size = int.from_bytes(data[self._position + 1 : start], "big")
+        if data[self._position]:
+            raise refusals.compressed()
+        if size > MAX_MESSAGE_BYTES:
+            raise refusals.message_too_large(size, MAX_MESSAGE_BYTES)
+        end = start + size
+        if len(data) < end:
+            return None
+        try:
+            message = self._kind.FromString(bytes(data[start:end]))
+        except DecodeError:
+            raise refusals.no_message(self._kind.DESCRIPTOR.full_name) from None
+        self._position = end
+        return message, MESSAGE_HEAD_BYTES + size
 
 
 class Call:
@@ -117,14 +124,14 @@ class Call:
         if self._is_over:
             return
         try:
-            for message, size in self._reader.feed(data):
-                self.take(message, size)
+            self._reader.feed(data)
+            self.arrived()
         except RequestError as refusal:
             self.refuse(refusal)
             self._cancel()
 
-    def take(self, message: Message, size: int) -> None:
-        """Take a message of so many bytes."""
+    def arrived(self) -> None:
+        """See to what has arrived. Raises RequestError if it is no message."""
         raise NotImplementedError
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -176,10 +183,10 @@ class Call:
 class UnaryCall(Call):
     """One request, one response."""
 
-    def take(self, message: Message, size: int) -> None:
-        """Answer the request."""
-        if self._task is None:
-            self.start(self._answer(message))
+    def arrived(self) -> None:
+        """Answer the request if it is complete."""
+        if self._task is None and (found := self._reader.next()):
+            self.start(self._answer(found[0]))
 
     def finish(self) -> None:
         """Refuse if there was no request."""
@@ -189,7 +196,7 @@ class UnaryCall(Call):
     async def _answer(self, message: Message) -> None:
         if self._needs_leader:
             self._entry.leadership.require()
-        ROOM.set(self._stream.connection.room)
+        ROOM.set(self._stream.connection)
         await room()
         response = await self._entry.method.handler(message)
         if not self.over(0):
@@ -228,10 +235,10 @@ class StreamCall(Call):
 class ServerStreamCall(StreamCall):
     """One request, many responses."""
 
-    def take(self, message: Message, size: int) -> None:
-        """Begin with the answer."""
-        if self._task is None:
-            self.start(self._send_all(self._entry.method.handler(message)))
+    def arrived(self) -> None:
+        """Begin with the answer if the request is complete."""
+        if self._task is None and (found := self._reader.next()):
+            self.start(self._send_all(self._entry.method.handler(found[0])))
 
     def finish(self) -> None:
         """Refuse if there was no request."""
@@ -240,18 +247,19 @@ class ServerStreamCall(StreamCall):
 
 
 class BothStreamCall(StreamCall):
-    """Many requests, many responses. Requests wait until the handler wants them; the client may send only so many."""
+    """Many requests, many responses.
+
+    Requests wait as bytes until the handler wants them; of these the client may send only as many as its window has.
+    """
 
     def __init__(self, stream: Stream, headers: Headers, entry: "Entry") -> None:
         super().__init__(stream, headers, entry)
-        self._requests: deque[tuple[Message, int]] = deque()
         self._are_all = False
         self._news = asyncio.Event()
         self.start(self._send_all(entry.method.handler(self._take_requests())))
 
-    def take(self, message: Message, size: int) -> None:
-        """Keep a request for the handler."""
-        self._requests.append((message, size))
+    def arrived(self) -> None:
+        """Tell the handler that there may be a request."""
         self._news.set()
 
     def finish(self) -> None:
@@ -261,8 +269,8 @@ class BothStreamCall(StreamCall):
 
     async def _take_requests(self) -> AsyncIterator[Message]:
         while True:
-            while self._requests:
-                message, size = self._requests.popleft()
+            while found := self._reader.next():
+                message, size = found
                 self._stream.taken(size)
                 yield message
             if self._are_all:

@@ -58,7 +58,7 @@ class PageRequest:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers.items()}
         path = headers.get(":path", "/").partition("?")[0]
         request = Request(headers.get(":method", ""), path, headers, bytes(self._body))
-        ROOM.set(self._stream.connection.room)
+        ROOM.set(self._stream.connection)
         await room()
         try:
             response = await self._application(request)

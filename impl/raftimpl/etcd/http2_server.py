@@ -13,8 +13,8 @@ from raftimpl.etcd.header_blocks import Header, HeaderDecoder, HeaderError, Malf
 from raftimpl.etcd.http2_frames import ConnectionFailure, ErrorCode, Setting
 from raftimpl.etcd.http2_stream import Block, Exchange, ExchangeFactory, Stream
 
-STREAM_WINDOW = 4 * 1024 * 1024
-"""How much a client may send on a stream before anything is taken: more than any message may have."""
+STREAM_WINDOW = 5 * 1024 * 1024
+"""How much a client may send on a stream before anything is taken: more than any message or body may have."""
 
 CONNECTION_WINDOW = 64 * 1024 * 1024
 
@@ -53,11 +53,13 @@ class Http2Connection(asyncio.Protocol):
         self._out: list[bytes] = []
         self._out_bytes = 0
         self._is_going_away = False
-        self._initial_window = h2.DEFAULT_WINDOW
+        self._initial_window = self._next_initial_window = h2.DEFAULT_WINDOW
+        self._unacknowledged_settings = 0
         self.window = h2.DEFAULT_WINDOW
-        self.frame_bytes = h2.FRAME_BYTES
+        self.frame_bytes = self._next_frame_bytes = h2.FRAME_BYTES
         self.is_paused = False
         self._bytes_waiting = 0
+        self.large_answer = asyncio.Lock()
         self._has_room = asyncio.Event()
         self._has_room.set()
 
@@ -110,6 +112,7 @@ class Http2Connection(asyncio.Protocol):
             if not self._has_preface:
                 self._take_preface()
             self._take_frames()
+            self._apply_settings()
         except ConnectionFailure as failure:
             self.shut_down(failure.code, failure.reason)
         except HeaderError as error:
@@ -174,8 +177,14 @@ class Http2Connection(asyncio.Protocol):
             self._require_begun(id)
             self.write(h2.reset(id, ErrorCode.STREAM_CLOSED))
             return
+        stream.to_come -= len(payload)
+        if stream.to_come < 0:
+            self._fail(stream, ErrorCode.FLOW_CONTROL_ERROR)
+            return
         exchange = cast("Exchange", stream.exchange)
         data = h2.unpadded(flags, payload) if flags & h2.PADDED else payload
+        if len(data) < len(payload):
+            stream.taken(len(payload) - len(data))
         if data:
             exchange.receive(data)
         if flags & h2.END_STREAM:
@@ -186,7 +195,11 @@ class Http2Connection(asyncio.Protocol):
             raise ConnectionFailure(ErrorCode.PROTOCOL_ERROR, f"stream {id} has not begun")
 
     def _acknowledge(self, size: int) -> None:
-        """Let the client send on; exchanges do not keep more than they must."""
+        """Let the client send on, at half of the window, so that it is never exceeded.
+
+        What a stream has not taken counts for the window of the stream alone; else many that are not complete could
+        stop each other.
+        """
         self._unacknowledged += size
         if self._unacknowledged > CONNECTION_WINDOW // 2:
             self.write(h2.window_update(0, self._unacknowledged))
@@ -235,7 +248,7 @@ class Http2Connection(asyncio.Protocol):
         except MalformedRequestError:
             self.write(h2.reset(id, ErrorCode.PROTOCOL_ERROR))
             return
-        self._streams[id] = stream = Stream(self, id, self._initial_window)
+        self._streams[id] = stream = Stream(self, id, self._initial_window, STREAM_WINDOW)
         stream.is_client_done = bool(flags & h2.END_STREAM)
         stream.exchange = self._accept(stream, fields)
         if stream.is_client_done:
@@ -267,22 +280,31 @@ class Http2Connection(asyncio.Protocol):
             raise ConnectionFailure(ErrorCode.FRAME_SIZE_ERROR, "settings that are none")
         if flags & h2.ACK:
             return
-        self.write(h2.frame(h2.SETTINGS, h2.ACK, 0))
+        self._unacknowledged_settings += 1
         for start in range(0, len(payload), 6):
             name = int.from_bytes(payload[start : start + 2], "big")
-            self._set(name, int.from_bytes(payload[start + 2 : start + 6], "big"))
+            value = int.from_bytes(payload[start + 2 : start + 6], "big")
+            setting = h2.setting_of(name, value)
+            if setting is Setting.INITIAL_WINDOW_SIZE:
+                self._next_initial_window = value
+            elif setting is Setting.MAX_FRAME_SIZE:
+                self._next_frame_bytes = value
 
-    def _set(self, name: int, value: int) -> None:
-        setting = h2.setting_of(name, value)
-        if setting is Setting.INITIAL_WINDOW_SIZE:
+    def _apply_settings(self) -> None:
+        """Do as the last settings of a batch of bytes say, and acknowledge all: windows change once, not with each."""
+        self.frame_bytes = self._next_frame_bytes
+        more = self._next_initial_window - self._initial_window
+        if more:
+            self._initial_window += more
             for stream in self._streams.values():
-                stream.window += value - self._initial_window
+                stream.window += more
                 if stream.window > h2.GREATEST_WINDOW:
                     raise ConnectionFailure(ErrorCode.FLOW_CONTROL_ERROR, "a window that is too large")
-            self._initial_window = value
+        if self._unacknowledged_settings:
+            self.write(h2.frame(h2.SETTINGS, h2.ACK, 0) * self._unacknowledged_settings)
+            self._unacknowledged_settings = 0
+        if more > 0:
             self._pump_blocked()
-        elif setting is Setting.MAX_FRAME_SIZE:
-            self.frame_bytes = value
 
     def _on_ping(self, flags: int, _: int, payload: bytes) -> None:
         require_size(payload, 8)

@@ -42,6 +42,8 @@ class Connection(Protocol):
     window: int
     frame_bytes: int
     is_paused: bool
+    large_answer: asyncio.Lock
+    """Is held by the call whose large answer is being made."""
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -65,10 +67,12 @@ class Connection(Protocol):
 class Stream:
     """A stream as its exchange sees it: where the answer goes."""
 
-    __slots__ = ("connection", "exchange", "id", "is_client_done", "pending", "room", "window")
+    __slots__ = ("connection", "exchange", "id", "is_client_done", "pending", "room", "to_come", "window")
 
-    def __init__(self, connection: Connection, id: int, window: int) -> None:
+    def __init__(self, connection: Connection, id: int, window: int, to_come: int) -> None:
+        """Begin with how much may be sent, and how much may come."""
         self.connection = connection
+        self.to_come = to_come
         self.exchange: Exchange | None = None
         self.id = id
         self.window = window
@@ -129,6 +133,7 @@ class Stream:
     def taken(self, size: int) -> None:
         """Let the client send as much more as was taken."""
         if not self.is_client_done:
+            self.to_come += size
             self.connection.write(h2.window_update(self.id, size))
 
 

@@ -3,7 +3,7 @@
 from raftimpl.etcd import conversion
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd.backend import Backend
-from raftimpl.etcd.room import room
+from raftimpl.etcd.room import room, room_for_a_large_answer
 from raftimpl.etcd.service import Kind, Method, header, require_size
 from raftimpl.store.checks import check, is_read_only
 from raftimpl.store.requests import Compact, DeleteRangeResponse, PutResponse, Range, RangeResponse, Txn, TxnResponse
@@ -34,9 +34,18 @@ class KV:
         if not request.serializable:
             await self._backend.confirm_read()
         await room()
+        response = self._find(request)
+        if len(response.kvs) <= conversion.SLICE_KEYS:
+            return conversion.range_response(response, header(self._backend, response.revision))
+        del response  # many may wait, and what they have found is read again as soon as it is wanted
+        await room_for_a_large_answer()
+        response = self._find(request)
+        return await conversion.large_range_response(response, header(self._backend, response.revision))
+
+    def _find(self, request: Range) -> RangeResponse:
         response = self._backend.store.read(request)
         assert isinstance(response, RangeResponse)
-        return conversion.range_response(response, header(self._backend, response.revision))
+        return response
 
     async def put(self, message: rpc.PutRequest) -> rpc.PutResponse:
         """Write a key."""

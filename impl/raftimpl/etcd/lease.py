@@ -1,10 +1,12 @@
 """The service Lease: keys that go away when their owner does."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 from raftimpl.etcd import rpc_pb2 as rpc
 from raftimpl.etcd.backend import Backend
+from raftimpl.etcd.in_order import in_order
 from raftimpl.etcd.service import Kind, Method, header
 from raftimpl.store.requests import LeaseGrant, LeaseGrantResponse, LeaseKeepAlive, LeaseKeepAliveResponse, LeaseRevoke
 
@@ -12,6 +14,9 @@ SERVICE = "etcdserverpb.Lease"
 
 NO_SUCH_LEASE = -1
 """The time to live of a lease that is not there."""
+
+MOST_RENEWALS = 1000
+"""How many renewals of a stream are under way at once: a client has one stream for all its leases."""
 
 
 class Lease:
@@ -43,14 +48,18 @@ class Lease:
 
     async def keep_alive(
         self, requests: AsyncIterator[rpc.LeaseKeepAliveRequest]
-    ) -> AsyncIterator[rpc.LeaseKeepAliveResponse]:
-        """Let the time of leases begin again, one after the other."""
-        async for message in requests:
-            response = await self._backend.write(LeaseKeepAlive(message.ID))
-            assert isinstance(response, LeaseKeepAliveResponse)
-            yield rpc.LeaseKeepAliveResponse(
-                header=header(self._backend, response.revision), ID=message.ID, TTL=response.ttl
-            )
+    ) -> AsyncGenerator[rpc.LeaseKeepAliveResponse, None]:
+        """Let the time of leases begin again, of many at once; the answers come in the order of the requests."""
+        async with aclosing(in_order(requests, self._renew, MOST_RENEWALS)) as responses:
+            async for response in responses:
+                yield response
+
+    async def _renew(self, message: rpc.LeaseKeepAliveRequest) -> rpc.LeaseKeepAliveResponse:
+        response = await self._backend.write(LeaseKeepAlive(message.ID))
+        assert isinstance(response, LeaseKeepAliveResponse)
+        return rpc.LeaseKeepAliveResponse(
+            header=header(self._backend, response.revision), ID=message.ID, TTL=response.ttl
+        )
 
     async def time_to_live(self, message: rpc.LeaseTimeToLiveRequest) -> rpc.LeaseTimeToLiveResponse:
         """Tell how long a lease still lasts, and its keys if asked."""

@@ -40,6 +40,13 @@ def unknown_comparison() -> RequestError:
     return RequestError(Code.INVALID_ARGUMENT, "raftproof: unknown target or result of a comparison")
 
 
+def nested_too_deep(most: int) -> RequestError:
+    """Return the refusal of a transaction within so many others that its answer could not be read."""
+    return RequestError(
+        Code.INVALID_ARGUMENT, f"raftproof: not supported: more than {most} transactions inside each other"
+    )
+
+
 def message_too_large(size: int, most: int) -> RequestError:
     """Return the refusal of a message that is too large to be looked at."""
     return RequestError(Code.RESOURCE_EXHAUSTED, f"grpc: received message larger than max ({size} vs. {most})")

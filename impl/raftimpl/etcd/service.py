@@ -16,6 +16,11 @@ MAX_REQUEST_BYTES = 1536 * 1024
 MAX_MESSAGE_BYTES = MAX_REQUEST_BYTES + 512 * 1024
 """How large any message to the server may be, as in etcd."""
 
+MOST_NESTED = 49
+"""How many transactions may be in each other: protobuf's readers take messages of 100 levels, and of the answer to a
+transaction each takes two, its operations three more.
+"""
+
 ENVELOPE_BYTES = 17
 """What etcd adds to a request before it compares: the tag of its kind, and an id."""
 

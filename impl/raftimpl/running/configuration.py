@@ -88,7 +88,6 @@ class TlsFiles(NamedTuple):
     cert: str
     key: str
     trusted_ca: str
-    requires_certificate: bool
 
 
 class Configuration(NamedTuple):
@@ -262,7 +261,7 @@ def tls_files(prefix: str, cert: str, key: str, trusted_ca: str, requires_certif
     ):
         if path and not Path(path).is_file():
             raise ConfigurationError(f"--{option} {path}: there is no such file")
-    return TlsFiles(cert, key, trusted_ca, requires_certificate)
+    return TlsFiles(cert, key, trusted_ca)
 
 
 def listen_urls(option: str, text: str, tls: TlsFiles | None, prefix: str) -> tuple[Url, ...]:

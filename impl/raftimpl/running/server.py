@@ -166,9 +166,7 @@ def api_for(configuration: Configuration, backend: NodeBackend) -> ApiServer:
     if files is None:
         return ApiServer(backend, listen)
     trusted_ca = Path(files.trusted_ca) if files.trusted_ca else None
-    return ApiServer(
-        backend, listen, ClientTls(Path(files.cert), Path(files.key), trusted_ca, files.requires_certificate)
-    )
+    return ApiServer(backend, listen, ClientTls(Path(files.cert), Path(files.key), trusted_ca))
 
 
 def stop_on_signals() -> asyncio.Event:

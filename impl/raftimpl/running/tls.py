@@ -6,12 +6,12 @@ from raftimpl.running.configuration import ConfigurationError, TlsFiles
 
 
 def listening(files: TlsFiles | None) -> ssl.SSLContext | None:
-    """Return the context for those who connect; their certificates are asked for if the files say so."""
+    """Return the context for those who connect. If there is a `trusted_ca`, they need its certificate, as in etcd."""
     if files is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _load(context, files)
-    if files.requires_certificate:
+    if files.trusted_ca:
         context.verify_mode = ssl.CERT_REQUIRED
     return context
 
