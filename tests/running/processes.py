@@ -111,7 +111,7 @@ class Running:
 
     def restart(self, number: int) -> None:
         server = self.servers[number]
-        self.servers[number] = server._replace(process=cluster.launch(server.options, server.log))
+        self.servers[number] = cluster.launch(server.name, server.client_url, server.log, server.options)
 
     def wait_until_ready(self) -> None:
         assert cluster.wait_for_leader(self.servers), [server.log.read_text() for server in self.servers]

@@ -29,16 +29,21 @@ PATIENCE = 30.0
 
 STATUS_INTERVAL = 1.0
 
-STATUS: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+DECODER: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any])
+"""Of what servers answer and log."""
 
 
 class Server(NamedTuple):
-    """One server of the cluster: its name, where clients find it, its log, its options, its process."""
+    """One server of the cluster: its name, where clients find it, its log, its options, its process.
+
+    `log_begin` is how many bytes the log had when this process was started: what precedes are earlier ones' lines.
+    """
 
     name: str
     client_url: str
     log: Path
     options: tuple[str, ...]
+    log_begin: int
     process: subprocess.Popen[bytes]
 
 
@@ -64,7 +69,8 @@ def cluster(
     Each server is a process of its own, as by `raftproof serve`. Kill one (its process id is shown) and see what
     happens. Each server's log is a file beside its data.
 
-    Exit codes: 0 ended as asked, 2 it cannot be started like this, 70 it did not come to have a leader.
+    Exit codes: 0 ended as asked, 2 it cannot be started like this, 70 it did not come to have a leader, or all its
+    servers have ended by themselves.
 
     \b
     Examples:
@@ -85,10 +91,12 @@ def cluster(
     try:
         ports = [(client_port + n * port_spacing, peer_port + n * port_spacing) for n in range(servers)]
         running += start(folder, ports)
-        if not wait_for_leader(running):
-            return tell_failure(running)
-        introduce(running, data_dir)
-        watch(running)
+        if wait_for_leader(running):
+            introduce(running, data_dir)
+            watch(running)
+        else:
+            tell_failure(running)
+        return exit_code(running)
     except KeyboardInterrupt:
         pass
     finally:
@@ -110,20 +118,22 @@ def start(folder: Path, ports: Sequence[tuple[int, int]], options: Sequence[str]
             "--name", name, "--data-dir", str(folder / name), "--listen-peer-urls", peer_url,
             "--listen-client-urls", client_url, "--initial-cluster", initial, *options,
         )  # fmt: skip
-        found.append(Server(name, client_url, log, command, launch(command, log)))
+        found.append(launch(name, client_url, log, command))
     return found
 
 
-def launch(options: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start one server, whose log goes to a file."""
+def launch(name: str, client_url: str, log: Path, options: tuple[str, ...]) -> Server:
+    """Start one server, whose log goes to the end of a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as lines:
-        return subprocess.Popen(
+        begin = lines.tell()
+        process = subprocess.Popen(
             [sys.executable, "-m", "raftcheck.cli", "serve", *options],
             stdin=subprocess.DEVNULL,
             stderr=lines,
             start_new_session=True,  # Ctrl-C ends the servers through this process, one way and not two
         )
+    return Server(name, client_url, log, options, begin, process)
 
 
 def wait_for_leader(running: Sequence[Server]) -> bool:
@@ -132,10 +142,30 @@ def wait_for_leader(running: Sequence[Server]) -> bool:
     while time.monotonic() < deadline:
         if any(server.process.poll() is not None for server in running):
             return False
-        if all(leader_of(server) for server in running):
+        if all(serves(server) and leader_of(server) for server in running):
             return True
         time.sleep(0.1)
     return False
+
+
+def serves(server: Server) -> bool:
+    """Tell whether a server says that it serves. Before, whoever answers at its address is another cluster's."""
+    return "serving" in map(message_of, lines_of(server))
+
+
+def lines_of(server: Server) -> list[str]:
+    """Return what a server has logged since it was started."""
+    with server.log.open("rb") as log:
+        log.seek(server.log_begin)
+        return log.read().decode("utf-8", "replace").splitlines()
+
+
+def message_of(line: str) -> str:
+    """Return what a line of a log says; all of it if it is no line of JSON, but of a traceback."""
+    try:
+        return str(DECODER.decode(line)["msg"])
+    except (msgspec.DecodeError, KeyError):
+        return line
 
 
 def leader_of(server: Server) -> str | None:
@@ -143,7 +173,7 @@ def leader_of(server: Server) -> str | None:
     request = urllib.request.Request(f"{server.client_url}/v3/maintenance/status", data=b"{}")
     try:
         with urllib.request.urlopen(request, timeout=1) as response:
-            return STATUS.decode(response.read()).get("leader")
+            return DECODER.decode(response.read()).get("leader")
     except (OSError, msgspec.DecodeError):
         return None
 
@@ -176,7 +206,9 @@ def watch(running: Sequence[Server]) -> None:
             for server in running:
                 if server.process.poll() is not None and server.name not in gone:
                     gone.add(server.name)
-                    live.console.print(f"{server.name} has ended ({how(server)}); its log: {server.log}")
+                    live.console.print(
+                        f"{ending(server)}; its log: {server.log}", markup=False, highlight=False, soft_wrap=True
+                    )
             if console.is_terminal:
                 live.update(status_line(running), refresh=True)
             time.sleep(STATUS_INTERVAL)
@@ -195,26 +227,29 @@ def state_of(server: Server) -> str:
     return "up, knows a leader" if leader_of(server) else "up, no leader"
 
 
-def how(server: Server) -> str:
-    """Return how a process has ended."""
+def ending(server: Server) -> str:
+    """Return how a server's process has ended; and if that was a failure of its own, what it said last."""
     code = server.process.returncode
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    last = [message_of(line) for line in lines_of(server)[-1:] if code > 0]
+    return ": ".join([f"{server.name} has ended ({how})", *last])
 
 
-def tell_failure(running: Sequence[Server]) -> int:
-    """Say why the cluster did not come up: the last lines of the logs."""
-    code = INTERNAL_ERROR
-    for server in running:
-        if server.process.poll() is not None:
-            code = USAGE_ERROR if server.process.returncode == USAGE_ERROR else code
-            lines = server.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            print(f"raftproof: {server.name} has ended ({how(server)}):", *lines[-3:], sep="\n  ", file=sys.stderr)
-    if all(server.process.poll() is None for server in running):
+def tell_failure(running: Sequence[Server]) -> None:
+    """Say why the cluster did not come up."""
+    ended = [server for server in running if server.process.poll() is not None]
+    for server in ended:
+        print(f"raftproof: {ending(server)}", file=sys.stderr)
+    if not ended:
         print(
             f"raftproof: no leader within {PATIENCE:g} seconds; see the logs in {running[0].log.parent}",
             file=sys.stderr,
         )
-    return code
+
+
+def exit_code(running: Sequence[Server]) -> int:
+    """Return what the program ends with when not the user has ended the cluster."""
+    return USAGE_ERROR if any(server.process.poll() == USAGE_ERROR for server in running) else INTERNAL_ERROR
 
 
 def stop(running: Sequence[Server]) -> None:
