@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from raftcheck.cli import cluster
+from raftcheck.cli.main import main
 from tests.etcd.ports import free_ports
 from tests.running.processes import PATIENCE, running
 
@@ -65,3 +66,43 @@ def test_what_earlier_servers_have_logged_is_not_this_ones(tmp_path: Path) -> No
     assert not cluster.serves(server)
     [line] = cluster.lines_of(server)
     assert cluster.ending(server) == f"s1 has ended (exit code 2): {line}"
+
+
+BAD_PORTS: list[tuple[list[str], str]] = [
+    (["--client-port", "0"], "need port 0, but ports are from 1 to 65535"),
+    (["--peer-port", "70000"], "need port 70000, but ports are from 1 to 65535"),
+    (["--port-spacing", "40000"], "need port 82379, but ports are from 1 to 65535"),
+    (["--port-spacing", "-2000"], "need port -1621, but ports are from 1 to 65535"),
+    (["--port-spacing", "0"], "need port 2379 twice"),
+    (["--port-spacing", "1"], "need port 2380 twice"),
+    (["--client-port", "2380"], "need port 2380 twice"),
+    (["--client-port", "2380", "--servers", "1"], "need port 2380 twice"),
+    (["--client-port", "22380"], "need port 22380 twice"),
+]
+
+
+@pytest.mark.parametrize(("options", "text"), BAD_PORTS, ids=lambda value: "".join(value))
+def test_ports_that_cannot_all_be_listened_on_are_named(
+    options: list[str], text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cluster", *options, "--data-dir", str(tmp_path / "new")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    for option in ("--client-port", "--peer-port", "--port-spacing"):
+        assert option in line
+    assert text in line
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("servers", [1, 4])
+def test_data_of_another_number_of_servers_is_refused(
+    tmp_path: Path, servers: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(tmp_path, servers=2):
+        pass
+    before = sorted(tmp_path.iterdir())
+    assert main(["cluster", "--servers", str(servers), "--data-dir", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(
+        f"raftproof: --servers {servers}: {tmp_path}/s1 belongs to a cluster of 2, and the members of a cluster are "
+    )
+    assert sorted(tmp_path.iterdir()) == before
+    cluster.require_data_of(tmp_path, 2)

@@ -20,6 +20,10 @@ from raftcheck.cli.output import require_folder, temporary_folder
 from raftcheck.cli.server_extra import server_modules
 from raftcheck.model import ModelError
 from raftimpl.cluster import MAX_SERVERS
+from raftimpl.running.files import Files
+from raftimpl.running.folder import IDENTITY, Owner
+from raftimpl.running.ports import DiskError
+from raftimpl.running.sealed import read_sealed
 
 PORTS_APART = 10_000
 """Between one server's ports and the next one's: 2379, 12379, 22379, and so on."""
@@ -79,17 +83,15 @@ def cluster(
     """
     if not 1 <= servers <= MAX_SERVERS:
         raise ModelError(f"--servers must be from 1 to {MAX_SERVERS}, not {servers}")
-    if max(client_port, peer_port) + (servers - 1) * port_spacing > 65535:
-        raise ModelError(
-            f"{servers} servers with --port-spacing {port_spacing} need ports above 65535; choose a smaller one"
-        )
+    ports = ports_of(servers, client_port, peer_port, port_spacing)
     server_modules()
+    if data_dir is not None:
+        require_data_of(data_dir, servers)
     require_folder(data_dir, "--data-dir")
     folder = data_dir or temporary_folder("raftproof-cluster-", "--data-dir")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     running: list[Server] = []
     try:
-        ports = [(client_port + n * port_spacing, peer_port + n * port_spacing) for n in range(servers)]
         running += start(folder, ports)
         if wait_for_leader(running):
             introduce(running, data_dir)
@@ -106,9 +108,55 @@ def cluster(
     return 0
 
 
+def ports_of(servers: int, client_port: int, peer_port: int, spacing: int) -> list[tuple[int, int]]:
+    """Return each server's ports, for clients and for other servers. Raises ModelError unless all can be listened on.
+
+    That another program listens on one is found out later, by the server.
+    """
+    ports = [(client_port + n * spacing, peer_port + n * spacing) for n in range(servers)]
+    everywhere = [port for pair in ports for port in pair]
+    need = (
+        f"--client-port {client_port}, --peer-port {peer_port}, --port-spacing {spacing}: {servers} servers need port"
+    )
+    for port in everywhere:
+        if not 1 <= port <= 65535:
+            raise ModelError(f"{need} {port}, but ports are from 1 to 65535")
+        if everywhere.count(port) > 1:
+            raise ModelError(f"{need} {port} twice, but each server needs two of its own")
+    return ports
+
+
+def require_data_of(folder: Path, servers: int) -> None:
+    """Raise ModelError if a folder holds the data of another number of servers: a cluster's members are fixed."""
+    for name in names_of(servers):
+        size = size_of_cluster(folder / name)
+        if size not in (None, servers):
+            raise ModelError(
+                f"--servers {servers}: {folder / name} belongs to a cluster of {size}, and the members of a cluster are"
+                f" fixed when it starts; give --servers {size}, or another --data-dir"
+            )
+
+
+def size_of_cluster(data: Path) -> int | None:
+    """Return how many servers the cluster has to which a data folder belongs; None if the folder does not tell."""
+    configuration = server_modules().configuration
+    token = configuration.Options().initial_cluster_token
+    try:
+        owner = read_sealed(Files(), data / IDENTITY, Owner)
+    except DiskError:
+        return None
+    sizes = range(1, MAX_SERVERS + 1)
+    return next((size for size in sizes if f"{configuration.id_of(token, *names_of(size)):x}" == owner.cluster), None)
+
+
+def names_of(servers: int) -> list[str]:
+    """Return the names of so many servers."""
+    return [f"s{number}" for number in range(1, servers + 1)]
+
+
 def start(folder: Path, ports: Sequence[tuple[int, int]], options: Sequence[str] = ()) -> list[Server]:
     """Start one server for each pair of ports (for clients, for other servers), with more options for `serve`."""
-    names = [f"s{number}" for number in range(1, len(ports) + 1)]
+    names = names_of(len(ports))
     peers = [f"http://127.0.0.1:{peer}" for _, peer in ports]
     initial = ",".join(f"{name}={url}" for name, url in zip(names, peers, strict=True))
     found = []
