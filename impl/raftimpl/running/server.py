@@ -43,7 +43,8 @@ async def serve(configuration: Configuration) -> None:
 
     Raises RaftError if it cannot start, or must not go on: ConfigurationError, DiskError, InvariantViolationError.
     """
-    for warning in configuration.warnings():
+    tls.require_usable(configuration)
+    for warning in (*configuration.warnings(), *tls.warnings(configuration)):
         logger.warning(warning)
     asyncio.get_running_loop().set_exception_handler(tell_failure)
     gc.set_threshold(*GARBAGE_THRESHOLDS)
