@@ -236,11 +236,24 @@ def test_damaged_small_files(tmp_path: Path, name: str, change: Callable[[bytes]
         opened(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["openings", "peers", "synced"])
-def test_missing_small_files(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["openings", "peers", "wal", "snapshots"])
+def test_missing_parts(tmp_path: Path, name: str) -> None:
+    data, kept = tmp_path / "data", tmp_path / "kept"
+    opened(data).close()
+    (data / name).rename(kept)
+    with pytest.raises(
+        DiskError, match=rf"cannot \w+ {data}/{name}: No such file .*; bring that back as it was, and do"
+    ):
+        opened(data)
+    assert not (data / name).exists()
+    kept.rename(data / name)
+    opened(data).close()
+
+
+def test_a_missing_mark(tmp_path: Path) -> None:
     opened(tmp_path).close()
-    (tmp_path / name).unlink()
-    with pytest.raises(DiskError, match=f"{tmp_path}/{name}"):
+    (tmp_path / "synced").unlink()
+    with pytest.raises(DiskError, match=f"{tmp_path}/synced is damaged at offset 0: the file is missing"):
         opened(tmp_path)
 
 

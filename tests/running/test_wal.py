@@ -252,6 +252,23 @@ def test_a_segment_of_another_time_is_refused() -> None:
         opened(system.killed())
 
 
+@pytest.mark.parametrize(
+    ("size", "reason"),
+    [(0, "the record is incomplete"), (10, "the record is incomplete"), (None, "it is not the segment .* 2, not 4")],
+)
+def test_a_segment_after_the_mark_is_not_said_to_have_been_synced(size: int | None, reason: str) -> None:
+    """Nor is it removed: the mark may lie behind."""
+    system = three_segments()
+    Files(system).create(Path("/wal/0004.wal")).close()
+    system.put("/wal/0004.wal", system.content("/wal/0002.wal")[:size])
+    with pytest.raises(DiskError, match=f"/wal/0004.wal does not belong there, or is .*: {reason}") as refusal:
+        opened(system.killed())
+    assert "in segment 3. If somebody has put it there, move it out of the folder." in str(refusal.value)
+    assert "This was synced" not in str(refusal.value)
+    system.remove("/wal/0004.wal")
+    assert opened(system.killed()).found.segments[-1].number == 3
+
+
 def test_a_mark_of_another_time_is_refused() -> None:
     system, other = three_segments(), three_segments(command=b"y")
     system.put("/synced", other.content("/synced"))

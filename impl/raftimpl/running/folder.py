@@ -15,6 +15,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -104,7 +105,8 @@ class Folder:
         try:
             if IDENTITY not in files.names(path):
                 create(files, path, identity)
-            return cls(files, path, lock, identity, segment_bytes)
+            with all_required():
+                return cls(files, path, lock, identity, segment_bytes)
         except BaseException:
             lock.close()
             raise
@@ -310,6 +312,19 @@ def has_records(files: Files, path: Path, segments: list[str]) -> bool:
     data = memoryview(files.read(path / LOG / "0001.wal"))
     head = record_at(data, 0, 0)
     return isinstance(head, Damage) or head.end < len(data)
+
+
+@contextmanager
+def all_required() -> Iterator[None]:
+    """Let errors say what to do if a part of a folder that was handed out is missing."""
+    try:
+        yield
+    except DiskError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise DiskError(
+            f"{error}: the folder was in use; bring that back as it was, and do not start the server without it"
+        ) from error.__cause__
 
 
 def check_owner(files: Files, path: Path, identity: Identity) -> None:

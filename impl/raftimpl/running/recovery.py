@@ -45,6 +45,13 @@ WHAT_TO_DO = (
 )
 """What is true in Raft of a server that has lost a part of its durable state."""
 
+WHAT_TO_DO_AFTER_THE_MARK = (
+    "If somebody has put it there, move it out of the folder. If nobody has, it may have been synced all the same, for"
+    " a loss of power can set the mark back: then bring back an undamaged copy of exactly this file, or leave this"
+    " server off"
+)
+"""What is true of a segment that begins wrongly, and need not have been synced: no crash leaves one like it."""
+
 MISSING = Entry(0)
 """Stands for an entry that only segments before the first had; a later snapshot covers it."""
 
@@ -174,11 +181,14 @@ class Reader:
         """Read what a segment begins with, and compare it to what precedes it."""
         found = record_at(self._data, 0, 0)
         if isinstance(found, Damage) or found.kind != Kind.HEAD:
-            raise damaged(path, 0, found.reason if isinstance(found, Damage) else "it does not begin as a segment")
+            reason = found.reason if isinstance(found, Damage) else "it does not begin as a segment"
+            raise self._bad_head(number, path, reason)
         try:
             head = HEAD_DECODER.decode(found.payload)
         except msgspec.DecodeError as error:
-            raise damaged(path, 0, f"its head is not one that this version has written ({error})") from error
+            raise self._bad_head(
+                number, path, f"its head is not one that this version has written ({error})"
+            ) from error
         if head.format != FORMAT:
             raise DiskError(f"{path} has format {head.format}; this version reads format {FORMAT}")
         if not self._segments:
@@ -187,10 +197,20 @@ class Reader:
         record, checksum = self._end.record, self._end.checksum
         expected = Head(FORMAT, self._identity, number, record + 1, checksum, self._replay.hard)
         if head != expected:
-            raise damaged(path, 0, f"it is not the segment that belongs here: {differences(head, expected)}")
+            reason = f"it is not the segment that belongs here: {differences(head, expected)}"
+            raise self._bad_head(number, path, reason)
         self._segments.append(Segment(number, path, head.hard.last_index))
         self._segments_begin = found.end
         self._end = Position(record, number, found.end, checksum)
+
+    def _bad_head(self, number: int, path: Path, reason: str) -> DiskError:
+        """Return the error for a segment that does not begin as it should: was it synced?"""
+        if number <= self._mark.segment:
+            return damaged(path, 0, reason)
+        return DiskError(
+            f"{path} does not belong there, or is from another time: {reason}, and the mark of what was synced lies"
+            f" before it, in segment {self._mark.segment}. {WHAT_TO_DO_AFTER_THE_MARK}"
+        )
 
     def _take(self, path: Path, found: Record) -> None:
         """Make the write that a record holds."""
