@@ -186,8 +186,9 @@ def test_a_handshake_that_fails_is_told(certificates: Path, tmp_path: Path, clie
                 await talk(one.port, VERSION)
             else:
                 folder = tmp_path if client == "foreign" else certificates
-                with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
+                with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)) as refused:
                     await version_over_tls(folder, one.port, None, mutual=client == "foreign")
+                assert "alert" not in str(refused.value).lower()
             await eventually(lambda: logs)
             assert not len(one.server._connections)
 

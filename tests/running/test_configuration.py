@@ -120,6 +120,8 @@ FAULTS: list[tuple[dict[str, object], str]] = [
     ({"log_level": "loud"}, "--log-level must be one of debug, info, warn, error, not 'loud'"),
     ({"election_timeout": "soon"}, "test: Expected `int`, got `str` - at `$.election-timeout`"),
     ({"colour": "red"}, "test: Object contains unknown field `colour`"),
+    ({"max_txn_ops": 1}, "test: Object contains unknown field `max-txn-ops`"),
+    ({"client_transport_security": {"cert-file": "c"}}, "unknown field `client-transport-security`"),
 ]
 
 
@@ -128,6 +130,11 @@ def test_options_that_make_no_server_are_named(options: dict[str, object], text:
     with pytest.raises(ConfigurationError) as raised:
         configured(**options)
     assert text in str(raised.value)
+
+
+def test_environment_variables_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETCD_NAME", "other")
+    assert configured().me.name == "default"
 
 
 def test_options_can_come_from_a_file(tmp_path: Path) -> None:

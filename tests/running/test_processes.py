@@ -173,6 +173,8 @@ BAD_OPTIONS: list[tuple[list[str], str]] = [
     (["--listen-peer-urls", "http://a..b:1"], "--listen-peer-urls: 'http://a..b:1': 'a..b' is no address"),
     (["--listen-peer-urls", "https://127.0.0.1:1"], "needs --peer-cert-file"),
     (["--initial-cluster", "other=http://127.0.0.1:1"], "but not this server"),
+    (["--initial-cluster-state", "new"], "No such option: --initial-cluster-state"),
+    (["--quota-backend-bytes", "1"], "No such option: --quota-backend-bytes"),
 ]
 
 
