@@ -71,18 +71,22 @@ def written(data: bytes, offset: int) -> Change:
     def change(file: Inode, random: Random | None) -> None:
         fits_sector = offset // SECTOR == (offset + len(data) - 1) // SECTOR
         is_whole = random is None or fits_sector or random.random() < 0.5
-        overwrite(file, data if random is None or is_whole else torn(data, offset, random), offset)
+        overwrite(file, data if random is None or is_whole else torn(bytes(file.content), data, offset, random), offset)
 
     return change
 
 
-def torn(data: bytes, offset: int, random: Random) -> bytes:
-    """Return what a device may have of a write that goes over several sectors: zeros, or nothing, for the others."""
+def torn(old: bytes, data: bytes, offset: int, random: Random) -> bytes:
+    """Return what a device may have of a write that goes over several sectors: of the others what was there, or zeros.
+
+    `old` is the file before. A sector that is written over is the old or the new one.
+    """
     parts, position = [], 0
     while position < len(data):
         size = SECTOR - (offset + position) % SECTOR
         part = data[position : position + size]
-        parts.append(part if random.random() < 0.5 else bytes(len(part)))
+        kept = old[offset + position : offset + position + len(part)].ljust(len(part), bytes(1))
+        parts.append(part if random.random() < 0.5 else kept)
         position += size
     whole = b"".join(parts)
     return whole if random.random() < 0.5 else whole[: random.randrange(len(whole) + 1)]
