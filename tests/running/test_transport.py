@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from raftimpl.messages import AppendEntries, Entry, InstallSnapshot, Message, RequestVote, Snapshot
+from raftimpl.running.dialling import Dialler
 from raftimpl.running.frames import read_frame, write_frame
 from raftimpl.running.greetings import ANSWERS, ENCODER, LONGEST_GREETING, VERSION, Answer, Greeting, PeerError
 from raftimpl.running.transport import MOST_STRANGERS, TcpTransport
@@ -39,8 +40,8 @@ class Storage:
 class Peer:
     """A server that does nothing but send and receive."""
 
-    def __init__(self, transport: TcpTransport, storage: Storage) -> None:
-        self.transport, self.storage = transport, storage
+    def __init__(self, dialler: Dialler, transport: TcpTransport, storage: Storage) -> None:
+        self.dialler, self.transport, self.storage = dialler, transport, storage
         self.received: asyncio.Queue[tuple[int, Message, int]] = asyncio.Queue()
         self.has_room = True
         self.distrusted_by: dict[int, str] = {}
@@ -72,14 +73,14 @@ async def pair(cluster_of_second: int = CLUSTER) -> AsyncIterator[tuple[Peer, Pe
     peers = []
     for server, cluster in ((0, CLUSTER), (1, cluster_of_second)):
         storage = Storage()
-        transport = TcpTransport(
-            cluster, server, {1 - server: ("127.0.0.1", 0)}, NAMES, storage, (f"http://c{server}:1",)
-        )
-        peers.append(Peer(transport, storage))
+        address = ("127.0.0.1", 0)
+        dialler = Dialler(cluster, server, {1 - server: address}, NAMES, storage.show_marks, (f"http://c{server}:1",))
+        transport = TcpTransport(dialler, storage)
+        peers.append(Peer(dialler, transport, storage))
     first, second = peers
     for one, other in ((first, second), (second, first)):
         [address] = await one.transport.listen([("127.0.0.1", 0)])
-        other.transport.peers[one.transport.server] = address
+        other.dialler.peers[one.dialler.server] = address
     try:
         for peer in peers:
             peer.transport.start(peer)
@@ -106,7 +107,7 @@ async def sent_until_received(
 ) -> tuple[int, Message, int]:
     """Send until there is a connection: what is sent before is lost."""
     while receiver.received.empty():
-        sender.transport.send(receiver.transport.server, message, clock)
+        sender.transport.send(receiver.dialler.server, message, clock)
         await asyncio.sleep(0.01)
     return await receiver.next()
 
@@ -200,7 +201,7 @@ REFUSED: list[tuple[Greeting, str]] = [
 def test_strangers_are_told_why_they_are_refused(greeting: Greeting, text: str) -> None:
     async def main() -> None:
         async with pair() as (first, _):
-            host, port = first.transport.peers[1]
+            host, port = first.dialler.peers[1]
             reader, writer = await asyncio.open_connection(host, port)
             write_frame(writer, ENCODER.encode(greeting))
             assert ANSWERS.decode(await read_frame(reader)) == Answer(text)
@@ -213,7 +214,7 @@ def test_strangers_are_told_why_they_are_refused(greeting: Greeting, text: str) 
 async def test_strangers_cannot_take_all_room() -> None:
     async with pair() as (first, second):
         await sent_until_received(first, second, RequestVote(1, 0, 0))
-        address = first.transport.peers[1]
+        address = first.dialler.peers[1]
         idle = [await asyncio.open_connection(*address) for _ in range(MOST_STRANGERS)]
         await asyncio.sleep(0.05)
         reader, writer = await asyncio.open_connection(*address)
@@ -226,7 +227,7 @@ async def test_strangers_cannot_take_all_room() -> None:
 @on_a_loop
 async def test_a_greeting_that_is_too_long_is_not_waited_for() -> None:
     async with pair() as (first, _):
-        reader, writer = await asyncio.open_connection(*first.transport.peers[1])
+        reader, writer = await asyncio.open_connection(*first.dialler.peers[1])
         writer.write((LONGEST_GREETING + 1).to_bytes(4))
         assert await reader.read() == b""
         writer.close()
@@ -248,7 +249,7 @@ async def test_servers_of_which_one_has_forgotten_do_not_talk() -> None:
         assert second.received.empty()
         assert first.received.qsize() < 100, "it has stopped to listen"
         with pytest.raises(PeerError, match="s2 does not trust the data folder of s1, so s1 does not listen to s2"):
-            await second.transport._dialler.dial(0)
+            await second.dialler.dial(0)
         second.storage.needed_mark = 1
         assert await sent_until_received(first, second, RequestVote(2, 0, 0))
         while first.received.qsize():
@@ -260,13 +261,13 @@ async def test_servers_of_which_one_has_forgotten_do_not_talk() -> None:
 async def test_a_server_of_another_cluster_is_not_talked_to() -> None:
     async with pair(cluster_of_second=0xC2) as (first, _):
         with pytest.raises(PeerError, match="this server belongs to cluster c2, not c1"):
-            await first.transport._dialler.dial(1)
+            await first.dialler.dial(1)
 
 
 @on_a_loop
 async def test_garbage_ends_its_connection_and_nothing_else() -> None:
     async with pair() as (first, second):
-        host, port = first.transport.peers[1]
+        host, port = first.dialler.peers[1]
         for garbage in (b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\4junk", b"\xff" * 8):
             reader, writer = await asyncio.open_connection(host, port)
             writer.write(garbage)

@@ -56,9 +56,9 @@ class Dialler:
         names: Sequence[str],
         show_marks: Callable[[], Awaitable[tuple[int, ...]]],
         client_urls: tuple[str, ...],
-        tls: ssl.SSLContext | None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.peers, self.names, self._cluster_id, self._server = peers, names, cluster_id, server
+        self.cluster_id, self.server, self.peers, self.names = cluster_id, server, peers, names
         self._show_marks, self._client_urls, self._tls = show_marks, client_urls, tls
         self.distrusted_by: dict[int, str] = {}
         self.distrusted: Callable[[Mapping[int, str]], None] = lambda _: None
@@ -72,7 +72,7 @@ class Dialler:
             end_when_cut(writer)
             try:
                 greeting = Greeting(
-                    VERSION, self._cluster_id, self._server, to, marks, self._client_urls, snapshot, lease
+                    VERSION, self.cluster_id, self.server, to, marks, self._client_urls, snapshot, lease
                 )
                 write_frame(writer, ENCODER.encode(greeting))
                 answer = ANSWERS.decode(await read_frame(reader))

@@ -18,6 +18,7 @@ from raftimpl.etcd.tls import ClientTls
 from raftimpl.running import tls
 from raftimpl.running.backend import NodeBackend
 from raftimpl.running.configuration import Configuration, ConfigurationError, Url
+from raftimpl.running.dialling import Dialler
 from raftimpl.running.folder import Folder
 from raftimpl.running.logs import logger
 from raftimpl.running.node import Node
@@ -122,16 +123,16 @@ def tell_start(configuration: Configuration, node: Node) -> None:
 def transport_for(configuration: Configuration, folder: Folder) -> TcpTransport:
     """Return the way to the other servers."""
     others = [server for server in configuration.servers if server != configuration.me]
-    return TcpTransport(
+    dialler = Dialler(
         configuration.cluster_id,
         configuration.me.number,
         {server.number: (server.peer_urls[0].host, server.peer_urls[0].port) for server in others},
         [server.name for server in configuration.servers],
-        folder,
+        folder.show_marks,
         tuple(map(str, configuration.client_urls)),
         tls.dialling(configuration.peer_tls),
-        tls.listening(configuration.peer_tls),
     )
+    return TcpTransport(dialler, folder, tls.listening(configuration.peer_tls))
 
 
 def recorder_for(configuration: Configuration) -> Recorder | None:

@@ -45,9 +45,6 @@ MOST_STRANGERS = 64
 class Storage(Protocol):
     """What the transport needs of the folder: snapshots, and by what servers know each other."""
 
-    async def show_marks(self) -> tuple[int, ...]:
-        """Return the marks of this server's folder, which it keeps from now on."""
-
     async def meet(self, server: int, marks: Sequence[int]) -> bool:
         """Tell whether another server's folder is the one that was here last, and remember it."""
 
@@ -80,25 +77,14 @@ class Deaf:
 
 
 class TcpTransport:
-    """The way from one server to the others. `peers` tells where the others listen, `names` is what all are called."""
+    """The way from one server to the others. With `tls` whoever connects must speak it."""
 
-    def __init__(
-        self,
-        cluster_id: int,
-        server: int,
-        peers: dict[int, Address],
-        names: Sequence[str],
-        storage: Storage,
-        own_client_urls: tuple[str, ...] = (),
-        dial_tls: ssl.SSLContext | None = None,
-        listen_tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self.cluster_id, self.server, self.peers, self.names = cluster_id, server, peers, names
+    def __init__(self, dialler: Dialler, storage: Storage, tls: ssl.SSLContext | None = None) -> None:
         self.client_urls: dict[int, tuple[str, ...]] = {}
         """Where other servers' clients go, as far as they have said it."""
-        self._storage, self._listen_tls = storage, listen_tls
-        self._dialler = Dialler(cluster_id, server, peers, names, storage.show_marks, own_client_urls, dial_tls)
-        self._links = {peer: Link(self._dialler, peer) for peer in peers}
+        self._dialler, self._storage, self._tls = dialler, storage, tls
+        self._names = dialler.names
+        self._links = {peer: Link(dialler, peer) for peer in dialler.peers}
         self._listener: Listener = Deaf()
         self._accepting: list[asyncio.Server] = []
         self._incoming: set[asyncio.Task[None]] = set()
@@ -108,9 +94,9 @@ class TcpTransport:
     async def listen(self, addresses: Iterable[Address]) -> list[Address]:
         """Accept connections at these addresses; return them, with the ports that were chosen for 0. Raises OSError."""
         for host, port in addresses:
-            patience = PATIENCE if self._listen_tls else None
+            patience = PATIENCE if self._tls else None
             accepting = await asyncio.start_server(
-                self._accept, host, port, ssl=self._listen_tls, ssl_handshake_timeout=patience
+                self._accept, host, port, ssl=self._tls, ssl_handshake_timeout=patience
             )
             self._accepting.append(accepting)
         return [each.getsockname()[:2] for accepting in self._accepting for each in accepting.sockets]
@@ -184,12 +170,12 @@ class TcpTransport:
 
     async def _answer(self, encoded: bytes) -> Answer:
         """Return what to say to whoever has greeted so."""
-        refused = refusal(encoded, self.cluster_id, self.server, self.names)
+        refused = refusal(encoded, self._dialler.cluster_id, self._dialler.server, self._names)
         if refused:
             return Answer(refused)
         greeting = GREETINGS.decode(encoded)
         sender = greeting.sender
-        says = partial(str.format, me=self.names[self.server], sender=self.names[sender])
+        says = partial(str.format, me=self._names[self._dialler.server], sender=self._names[sender])
         if not await self._storage.meet(sender, greeting.marks):
             return Answer(says(FORGETFUL), is_distrusted=True)
         if sender in self._dialler.distrusted_by:
@@ -247,11 +233,11 @@ class TcpTransport:
             write_frame(writer, b"")
             write_frame(writer, ENCODER.encode(Envelope(clock, message)))
             await writer.drain()
-            logger.info("a snapshot was sent", to=self.names[to], index=message.snapshot.last_included_index)
+            logger.info("a snapshot was sent", to=self._names[to], index=message.snapshot.last_included_index)
             writer.close()
             await asyncio.sleep(PATIENCE)  # it is being read there; the next one is sent only if that fails
         except (OSError, EOFError, TimeoutError, DiskError) as error:
-            logger.warning("a snapshot was not sent", to=self.names[to], error=str(error) or type(error).__name__)
+            logger.warning("a snapshot was not sent", to=self._names[to], error=str(error) or type(error).__name__)
         finally:
             writer.close()
 
