@@ -8,6 +8,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest --dist worksteal -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 ))
+# One process more than there are cores: some tests wait for servers.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: run install test thorough lint bench proto clean
@@ -18,10 +20,10 @@ run: install
 install: $(VENV)/installed
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto
+	$(PYTEST)
 
 thorough: $(VENV)/installed-dev
-	THOROUGH=1 KILLS=200 $(BIN)/python -m pytest -n auto
+	THOROUGH=1 KILLS=200 $(PYTEST)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
