@@ -208,7 +208,7 @@ class Reader:
         if number <= self._mark.segment:
             return damaged(path, 0, reason)
         return DiskError(
-            f"{path} does not belong there, or is from another time: {reason}, and the mark of what was synced lies"
+            f"{path} is damaged at offset 0, or does not belong there: {reason}, and the mark of what was synced lies"
             f" before it, in segment {self._mark.segment}. {WHAT_TO_DO_AFTER_THE_MARK}"
         )
 
